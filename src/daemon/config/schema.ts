@@ -1,0 +1,188 @@
+import { z } from 'zod';
+import { parseAddress } from '../../wire/address.js';
+import { RehomeError } from '../../wire/errors.js';
+import { parsePrefix, type Prefix } from '../../wire/prefix.js';
+import { parseDuration } from './duration.js';
+import { TIMER_KEYS, type TimerKey } from './timers.js';
+
+/** What each key wants, said after what is wrong with it. Keys are written without array indices. */
+export const WANTS: Readonly<Record<string, string>> = {
+  profile: 'write "rfc" (constants of RFC 5534) or "paper" (send timer 3 s)',
+  security:
+    'write security = "none": locators are not verified yet, and you must say that you know (see docs/config.md)',
+  interfaces: 'write a list of interface names, e.g. ["eth0", "wlan0"]',
+  prefixes: 'write a list of IPv6 prefixes, e.g. ["2001:db8:a1::/48"]',
+  max_contexts: 'write a whole number from 1 to 65536',
+  deliver_all_icmp: 'write true or false',
+  names: 'write prefixes and short names, e.g. "2001:db8:a1::/48" = "a1"',
+  protect: 'write a table with peers and prefixes',
+  'protect.peers': 'write a list of IPv6 addresses, e.g. ["2001:db8::1"]',
+  'protect.prefixes': 'write a list of IPv6 prefixes, e.g. ["2001:db8::/32"]',
+  leave: 'write a table with peers and prefixes',
+  'leave.peers': 'write a list of IPv6 addresses, e.g. ["2001:db8::1"]',
+  'leave.prefixes': 'write a list of IPv6 prefixes, e.g. ["2001:db8::/32"]',
+  trigger: 'write a table; see docs/config.md',
+  'trigger.packets': 'write a whole number of packets, or "off"',
+  'trigger.bytes': 'write a whole number of bytes, or "off"',
+  'trigger.seconds': 'write a duration such as "5s", or "off"',
+  'trigger.ports': 'write a list of ports (1 to 65535), e.g. [22, 443]',
+  'trigger.never_ports': 'write a list of ports (1 to 65535), e.g. [123]',
+  'trigger.outbound_only': 'write true or false',
+  timers: 'write a table of constants; see docs/config.md',
+  locator: 'write one [[locator]] table for each prefix; see docs/config.md',
+  'locator.prefix': 'write the IPv6 prefix or address it is about, e.g. "2001:db8:a1::/48"',
+  'locator.priority': 'write a whole number from 0 (best) to 255',
+  'locator.weight': 'write a whole number from 0 to 255',
+  'locator.transient': 'write true or false',
+  control: 'write a table with socket, group and mode',
+  'control.socket': 'write an absolute path of at most 107 octets, e.g. "/run/rehome/control.sock"',
+  'control.group': 'write the name of a group, e.g. "rehome"',
+  'control.mode': 'write "0600", or "0660" together with group',
+  log: 'write a table with level and format',
+  'log.level': 'write "trace", "debug", "info", "warn" or "error"',
+  'log.format': 'write "auto", "json" or "pretty"',
+  dataplane: 'write a table with kind and device',
+  'dataplane.kind': 'write "kernel"',
+  'dataplane.device': 'write a device name of 1 to 14 letters, digits, "-" or "_"',
+};
+
+const timerWant = (t: TimerKey): string => {
+  if (t.kind === 'duration')
+    return 'write a duration, e.g. "500ms", "3s", "1min", or a number of seconds';
+  return t.kind === 'count'
+    ? `write a whole number from ${t.min} to ${t.max}`
+    : `write a number from ${t.min} to ${t.max}`;
+};
+
+/** The remedy for one key, written with dots. */
+export function wantOf(key: string): string | undefined {
+  const timer = TIMER_KEYS.find((t) => `timers.${t.key}` === key);
+  return timer === undefined ? WANTS[key] : timerWant(timer);
+}
+
+/** Runs a parser that throws RehomeError as a zod transform: its sentence becomes the issue. */
+const parsed = <I, O>(parse: (value: I) => O) => {
+  return (value: I, context: z.RefinementCtx): O => {
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof RehomeError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  };
+};
+
+const prefix = z.string().transform(parsed(parsePrefix));
+const address = z
+  .string()
+  .transform(parsed((text: string): Prefix => ({ address: parseAddress(text), length: 128 })));
+const duration = z.union([z.number(), z.string()]).transform(parsed(parseDuration));
+const port = z.int().min(1).max(65_535);
+const off = z.literal('off');
+const octet = z.int().min(0).max(255);
+const peers = z.strictObject({
+  peers: z.array(address).optional(),
+  prefixes: z.array(prefix).optional(),
+});
+
+const timer = (t: TimerKey): z.ZodType<number> => {
+  if (t.kind === 'count') return z.int().min(t.min).max(t.max);
+  if (t.kind === 'ratio') return z.number().min(t.min).max(t.max);
+  return duration.refine((v) => v >= t.min && v <= t.max, {
+    message: `out of range (${t.min} ms to ${t.max / 1_000} s)`,
+  });
+};
+
+const names = z
+  .record(z.string(), z.string().regex(/^[^\s]{1,16}$/, 'not a short name'))
+  .superRefine((value, context) => {
+    for (const key of Object.keys(value)) {
+      try {
+        parsePrefix(key);
+      } catch (error) {
+        if (!(error instanceof RehomeError)) throw error;
+        context.addIssue({ code: 'custom', path: [key], message: error.message });
+      }
+    }
+  });
+
+const control = z
+  .strictObject({
+    socket: z
+      .string()
+      .regex(/^\//, 'not an absolute path')
+      .refine((path) => Buffer.byteLength(path) <= 107, 'longer than a Unix socket path may be')
+      .optional(),
+    group: z.string().min(1).optional(),
+    mode: z.enum(['0600', '0660']).optional(),
+  })
+  .superRefine((value, context) => {
+    if (value.mode === '0660' && value.group === undefined)
+      context.addIssue({ code: 'custom', path: ['mode'], message: '0660 without a group' });
+    if (value.mode === '0600' && value.group !== undefined)
+      context.addIssue({ code: 'custom', path: ['mode'], message: '0600 shuts out the group' });
+  });
+
+/** The file as written; `config.ts` fills in what is not there. Durations come out in milliseconds. */
+export const FileSchema = z.strictObject({
+  profile: z.enum(['rfc', 'paper']).optional(),
+  security: z.literal('none'),
+  interfaces: z.array(z.string().regex(/^[^\s/]{1,15}$/, 'not an interface name')).optional(),
+  prefixes: z.array(prefix).optional(),
+  max_contexts: z.int().min(1).max(65_536).optional(),
+  deliver_all_icmp: z.boolean().optional(),
+  names: names.optional(),
+  protect: peers.optional(),
+  leave: peers.optional(),
+  trigger: z
+    .strictObject({
+      packets: z.union([off, z.int().min(1)]).optional(),
+      bytes: z.union([off, z.int().min(1)]).optional(),
+      seconds: z.union([off, duration]).optional(),
+      ports: z.array(port).optional(),
+      never_ports: z.array(port).optional(),
+      outbound_only: z.boolean().optional(),
+    })
+    .optional(),
+  timers: z
+    .strictObject(Object.fromEntries(TIMER_KEYS.map((t) => [t.key, timer(t).optional()])))
+    .optional(),
+  locator: z
+    .array(
+      z.strictObject({
+        prefix,
+        priority: octet.optional(),
+        weight: octet.optional(),
+        transient: z.boolean().optional(),
+      }),
+    )
+    .optional(),
+  control: control.optional(),
+  log: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).optional(),
+      format: z.enum(['auto', 'json', 'pretty']).optional(),
+    })
+    .optional(),
+  dataplane: z
+    .strictObject({
+      kind: z.literal('kernel').optional(),
+      device: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,14}$/, 'not a device name')
+        .optional(),
+    })
+    .optional(),
+});
+export type FileConfig = z.output<typeof FileSchema>;
+
+/** Every key that may stand under `path`, for "did you mean". */
+export function knownKeys(path: readonly (string | number)[]): string[] {
+  const key = path.filter((p) => typeof p === 'string').join('.');
+  if (key === 'timers') return TIMER_KEYS.map((t) => t.key);
+  const lead = key === '' ? '' : `${key}.`;
+  return Object.keys(WANTS)
+    .filter((k) => k.startsWith(lead) && !k.slice(lead.length).includes('.'))
+    .map((k) => k.slice(lead.length));
+}
