@@ -1,10 +1,10 @@
 /** RFC 5534 §7, in milliseconds; every one can be overridden by configuration. */
 export interface ReapConstants {
   readonly sendTimeout: number;
+  /** The send timer is drawn from [1, 1 + this] times its value, so that hosts do not fall into step (§4.1). */
+  readonly sendJitter: number;
   /** Used until the peer's Keepalive Timeout option says otherwise. */
   readonly keepaliveTimeout: number;
-  /** Keepalive Interval as a share of the Keepalive Timeout: between 1/3 and 1/2 (§4.1). */
-  readonly keepaliveShare: number;
   readonly initialProbeTimeout: number;
   readonly initialProbes: number;
   readonly maxProbeTimeout: number;
@@ -16,8 +16,8 @@ export interface ReapConstants {
 
 export const RFC5534: ReapConstants = {
   sendTimeout: 15_000,
+  sendJitter: 0.02,
   keepaliveTimeout: 15_000,
-  keepaliveShare: 0.4,
   initialProbeTimeout: 500,
   initialProbes: 4,
   maxProbeTimeout: 60_000,

@@ -1,0 +1,355 @@
+import { samePair, type LocatorPair } from '../wire/address.js';
+import type { Keepalive, Probe, ProbeState } from '../wire/shim6/message.js';
+import { addMs, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
+import type { ReapConstants } from './constants.js';
+import { ProbeLog } from './reports.js';
+import type { PathStrategy, RankedPair } from './strategy.js';
+
+/** What REAP tells whoever composes it with a context. Synchronous; must not call back into the same object. */
+export interface ReapListener {
+  send(pair: LocatorPair, message: Keepalive | Probe): void;
+  stateChanged(from: ProbeState, to: ProbeState, why: string): void;
+  /** The pair to send payload over from now on: the peer has reported a probe of ours over it. */
+  pairChanged(from: LocatorPair, to: LocatorPair): void;
+}
+
+export interface ReapOptions {
+  readonly constants: ReapConstants;
+  readonly strategy: PathStrategy;
+  readonly random: RandomSource;
+  readonly listener: ReapListener;
+  readonly peerTag: ContextTag;
+  readonly pair: LocatorPair;
+  readonly pairs: readonly RankedPair[];
+  readonly now: Millis;
+}
+
+/** One finished exploration. */
+export interface Recovery {
+  readonly startedAt: Millis;
+  readonly endedAt: Millis;
+  /** From the first unanswered payload packet to the expiry of the send timer; undefined: somebody told us. */
+  readonly detection: number | undefined;
+  readonly probesSent: number;
+  readonly from: LocatorPair;
+  readonly to: LocatorPair;
+}
+
+interface Exploration {
+  readonly startedAt: Millis;
+  readonly detection: number | undefined;
+  readonly from: LocatorPair;
+  probesSent: number;
+  /** Probes sent by the retransmission timer: only these slow it down. */
+  paced: number;
+  queue: LocatorPair[];
+}
+
+/**
+ * RFC 5534 for one context: the three states and two timers of section 6 as deadlines. `payload*` times may lie a
+ * little in the past: they are when the data path saw the packet.
+ */
+export class Reap {
+  readonly #o: ReapOptions;
+  #constants: ReapConstants;
+  readonly #log: ProbeLog;
+  #state: ProbeState = 'operational';
+  #since: Millis;
+  #peerTag: ContextTag;
+  #pair: LocatorPair;
+  #pairs: readonly RankedPair[];
+  #keepaliveTimeout: number;
+  #sendStarted: Millis | undefined;
+  #sendDeadline: Millis | undefined;
+  #keepaliveEnd: Millis | undefined;
+  #keepaliveNext: Millis | undefined;
+  #probeNext: Millis | undefined;
+  #exploration: Exploration | undefined;
+  #lastRecovery: Recovery | undefined;
+  readonly stats = { probesSent: 0, probesReceived: 0, keepalivesSent: 0, keepalivesReceived: 0 };
+
+  constructor(options: ReapOptions) {
+    this.#o = options;
+    this.#constants = options.constants;
+    this.#log = new ProbeLog(options.random);
+    this.#since = options.now;
+    this.#peerTag = options.peerTag;
+    this.#pair = options.pair;
+    this.#pairs = options.pairs;
+    this.#keepaliveTimeout = options.constants.keepaliveTimeout;
+  }
+
+  get state(): ProbeState {
+    return this.#state;
+  }
+  get since(): Millis {
+    return this.#since;
+  }
+  get pair(): LocatorPair {
+    return this.#pair;
+  }
+  get pairs(): readonly RankedPair[] {
+    return this.#pairs;
+  }
+  get log(): ProbeLog {
+    return this.#log;
+  }
+  get lastRecovery(): Recovery | undefined {
+    return this.#lastRecovery;
+  }
+  get keepaliveTimeout(): number {
+    return this.#keepaliveTimeout;
+  }
+  get sendTimeout(): number {
+    return this.#constants.sendTimeout;
+  }
+  get constants(): ReapConstants {
+    return this.#constants;
+  }
+
+  configure(constants: ReapConstants): void {
+    this.#constants = constants;
+  }
+  setPeerTag(tag: ContextTag): void {
+    this.#peerTag = tag;
+  }
+  /** The peer's Keepalive Timeout option, milliseconds (§5.3). */
+  setKeepaliveTimeout(timeout: number): void {
+    this.#keepaliveTimeout = timeout;
+  }
+  /** A new set of pairs: the one place where the list that is explored is made (lessons 5 and 6 of LinShim6). */
+  setPairs(pairs: readonly RankedPair[]): void {
+    this.#pairs = pairs;
+    this.#log.keepOnly(pairs.map((p) => p.pair));
+    if (this.#exploration) this.#exploration.queue = [];
+  }
+  /** Moves without probing: only where Shim6 itself has just heard the peer over `pair`. */
+  adoptPair(pair: LocatorPair): void {
+    this.#pair = pair;
+  }
+
+  /** §6.2 */
+  payloadSent(at: Millis): void {
+    if (this.#state === 'exploring') return;
+    if (this.#state === 'operational') this.#stopKeepalive();
+    if (this.#sendDeadline === undefined) this.#startSend(at);
+  }
+
+  /** §6.1 */
+  payloadReceived(at: Millis, now: Millis): void {
+    if (this.#state === 'exploring') return this.#heardWhileExploring('payload', now);
+    this.#stopSend();
+    if (this.#state === 'operational') this.#startKeepalive(at);
+  }
+
+  /** §6.6 */
+  keepaliveReceived(now: Millis): void {
+    this.stats.keepalivesReceived++;
+    if (this.#state === 'exploring') return this.#heardWhileExploring('keepalive', now);
+    this.#stopSend();
+  }
+
+  /** §6.7 to §6.9. `arrival` is the pair the probe came over, from our side. */
+  probeReceived(probe: Probe, arrival: LocatorPair, now: Millis): void {
+    this.stats.probesReceived++;
+    const own = probe.sent[0];
+    // The first report describes the probe itself; what the packet says of addresses is what counts.
+    if (own) {
+      const report = { ...own, source: arrival.peer, destination: arrival.local };
+      this.#log.heard(report, now, this.#constants.maxReports);
+    }
+    const proven = this.#log.proven(probe.received, now);
+    this.#stopKeepalive();
+    if (probe.state === 'exploring') {
+      if (this.#state === 'operational') this.#begin(undefined, now);
+      this.#enter('inboundOk', 'peer-exploring', now);
+      this.#startSend(now);
+      this.#sendProbe(now, this.#nextPair());
+    } else if (probe.state === 'inboundOk') {
+      this.#choose(proven);
+      this.#operational('peer-inbound-ok', now);
+      this.#startSend(now);
+      this.#sendProbe(now, this.#pair);
+    } else {
+      if (this.#state !== 'operational') this.#choose(proven);
+      this.#operational('peer-operational', now);
+      this.#stopSend();
+      this.#startKeepalive(now);
+    }
+  }
+
+  /** Full exploration now, as if the send timer had run out: a locator of the current pair is gone, or a user asks. */
+  explore(why: string, now: Millis): void {
+    if (this.#state === 'exploring') return;
+    if (this.#state === 'operational') this.#begin(undefined, now);
+    this.#explore(why, now);
+  }
+
+  /** Unproven bad news (§8): whoever answers within one probe interval has not failed. */
+  hint(now: Millis): void {
+    if (this.#state !== 'operational' || this.#sendDeadline === undefined) return;
+    const soon = addMs(now, this.#constants.initialProbeTimeout);
+    if (soon < this.#sendDeadline) this.#sendDeadline = soon;
+  }
+
+  deadline(): Millis | undefined {
+    const all = [this.#sendDeadline, this.#keepaliveEnd, this.#keepaliveNext, this.#probeNext];
+    const known = all.filter((t) => t !== undefined);
+    return known.length === 0 ? undefined : ms(Math.min(...known));
+  }
+
+  tick(now: Millis): void {
+    if (this.#sendDeadline !== undefined && this.#sendDeadline <= now) this.#sendTimeout(now);
+    if (this.#keepaliveEnd !== undefined && this.#keepaliveEnd <= now) {
+      this.#stopKeepalive();
+      this.#sendKeepalive(); // one last (§6.3)
+    } else if (this.#keepaliveNext !== undefined && this.#keepaliveNext <= now) {
+      this.#keepaliveNext = addMs(now, this.#keepaliveInterval());
+      this.#sendKeepalive();
+    }
+    if (this.#probeNext !== undefined && this.#probeNext <= now) this.#retransmit(now);
+  }
+
+  /** §6.4 */
+  #sendTimeout(now: Millis): void {
+    const detection = this.#sendStarted === undefined ? undefined : now - this.#sendStarted;
+    if (this.#state === 'operational') this.#begin(detection, now);
+    this.#explore('send-timeout', now);
+  }
+
+  #explore(why: string, now: Millis): void {
+    this.#stopSend();
+    this.#stopKeepalive();
+    this.#log.forgetReceived();
+    this.#enter('exploring', why, now);
+    this.#sendProbe(now, this.#nextPair());
+    this.#pace(now);
+  }
+
+  /** §6.5 */
+  #retransmit(now: Millis): void {
+    if (this.#state === 'inboundOk' && this.#sendDeadline === undefined) this.#startSend(now);
+    this.#sendProbe(now, this.#nextPair());
+    this.#pace(now);
+  }
+
+  #heardWhileExploring(why: string, now: Millis): void {
+    this.#enter('inboundOk', why, now);
+    this.#startSend(now);
+    this.#sendProbe(now, this.#nextPair());
+  }
+
+  #begin(detection: number | undefined, now: Millis): void {
+    this.#log.forgetReceived();
+    this.#exploration = {
+      startedAt: now,
+      detection,
+      from: this.#pair,
+      probesSent: 0,
+      paced: 0,
+      queue: [],
+    };
+    this.#probeNext = addMs(now, this.#interval(0));
+  }
+
+  #enter(state: ProbeState, why: string, now: Millis): void {
+    if (state === this.#state) return;
+    const from = this.#state;
+    this.#state = state;
+    this.#since = now;
+    this.#o.listener.stateChanged(from, state, why);
+  }
+
+  #operational(why: string, now: Millis): void {
+    const e = this.#exploration;
+    this.#exploration = undefined;
+    this.#probeNext = undefined;
+    if (e) {
+      const { startedAt, detection, probesSent, from } = e;
+      this.#lastRecovery = { startedAt, endedAt: now, detection, probesSent, from, to: this.#pair };
+    }
+    this.#enter('operational', why, now);
+  }
+
+  /** §6.8: from what the peer says it received, of what we really sent. Where the current pair is among it, stay. */
+  #choose(proven: readonly LocatorPair[]): void {
+    const usable = proven.filter((p) => this.#pairs.some((known) => samePair(known.pair, p)));
+    const to = usable.find((p) => samePair(p, this.#pair)) ?? usable[0];
+    if (!to || samePair(to, this.#pair)) return;
+    const from = this.#pair;
+    this.#pair = to;
+    this.#o.listener.pairChanged(from, to);
+  }
+
+  /** The next pair of the exploration (§4.3); all through, then again in a new order. */
+  #nextPair(): LocatorPair {
+    const e = this.#exploration;
+    if (!e) return this.#pair;
+    if (e.queue.length === 0) {
+      e.queue = [...this.#o.strategy.order(this.#pairs, this.#pair, this.#o.random)];
+    }
+    return e.queue.shift() ?? this.#pair;
+  }
+
+  #sendProbe(now: Millis, pair: LocatorPair): void {
+    const { maxReports } = this.#constants;
+    const report = this.#log.next(pair, now);
+    this.stats.probesSent++;
+    if (this.#exploration) this.#exploration.probesSent++;
+    this.#o.listener.send(pair, {
+      message: 'probe',
+      receiverContextTag: this.#peerTag,
+      state: this.#state,
+      sent: this.#log.sentReports(report, maxReports),
+      received: this.#log.receivedReports(maxReports),
+      options: [],
+    });
+  }
+
+  /** Four at the initial interval, then doubling up to the maximum (§4.3, §7), each drawn anew around it. */
+  #pace(now: Millis): void {
+    const e = this.#exploration;
+    if (!e) return;
+    e.paced++;
+    this.#probeNext = addMs(now, this.#interval(e.paced));
+  }
+
+  #interval(paced: number): number {
+    const { initialProbeTimeout, initialProbes, maxProbeTimeout, probeJitter } = this.#constants;
+    const doublings = Math.max(0, paced - initialProbes + 1);
+    const nominal = Math.min(maxProbeTimeout, initialProbeTimeout * 2 ** doublings);
+    return nominal * (1 + probeJitter * (2 * this.#o.random.uniform() - 1));
+  }
+
+  #sendKeepalive(): void {
+    this.stats.keepalivesSent++;
+    this.#o.listener.send(this.#pair, {
+      message: 'keepalive',
+      receiverContextTag: this.#peerTag,
+      options: [],
+    });
+  }
+
+  #startSend(at: Millis): void {
+    this.#sendStarted = at;
+    const { sendTimeout, sendJitter } = this.#constants;
+    this.#sendDeadline = addMs(at, sendTimeout * (1 + sendJitter * this.#o.random.uniform()));
+  }
+  #stopSend(): void {
+    this.#sendStarted = undefined;
+    this.#sendDeadline = undefined;
+  }
+  #startKeepalive(at: Millis): void {
+    if (this.#keepaliveEnd !== undefined) return;
+    this.#keepaliveEnd = addMs(at, this.#keepaliveTimeout);
+    this.#keepaliveNext = addMs(at, this.#keepaliveInterval());
+  }
+  #stopKeepalive(): void {
+    this.#keepaliveEnd = undefined;
+    this.#keepaliveNext = undefined;
+  }
+  /** One third to one half of the timeout (§4.1), drawn so that hosts do not fall into step. */
+  #keepaliveInterval(): number {
+    return this.#keepaliveTimeout * (1 / 3 + this.#o.random.uniform() / 6);
+  }
+}

@@ -1,0 +1,123 @@
+import { pairKey, samePair, type LocatorPair } from '../wire/address.js';
+import type { ProbeReport } from '../wire/shim6/message.js';
+import type { Millis, RandomSource } from '../wire/units.js';
+
+/** Probes of ours remembered at most: a report of an older one proves nothing about now. */
+const REMEMBERED_PROBES = 64;
+
+interface SentProbe {
+  readonly report: ProbeReport;
+  readonly pair: LocatorPair;
+  readonly at: Millis;
+  seenByPeer: boolean;
+}
+
+/** What is known of one pair from probes. */
+export interface PairKnowledge {
+  readonly pair: LocatorPair;
+  lastProbed: Millis | undefined;
+  lastWorked: Millis | undefined;
+  /** Probes of ours since the last one that was reported. */
+  unanswered: number;
+  rtt: number | undefined;
+  lastHeard: Millis | undefined;
+}
+
+/**
+ * The memory of one context's probes: what we sent and what of it the peer has seen, what we received and what of it
+ * to report (RFC 5534 §5.2). A report counts only with the very nonce and addresses that we sent.
+ */
+export class ProbeLog {
+  readonly #random: RandomSource;
+  readonly #sent = new Map<number, SentProbe>();
+  #received: ProbeReport[] = [];
+  readonly #pairs = new Map<string, PairKnowledge>();
+
+  constructor(random: RandomSource) {
+    this.#random = random;
+  }
+
+  /** A new probe over `pair`; returns its report. */
+  next(pair: LocatorPair, now: Millis): ProbeReport {
+    let nonce = this.#random.uint32();
+    while (this.#sent.has(nonce)) nonce = this.#random.uint32();
+    const report = { source: pair.local, destination: pair.peer, nonce, data: 0 };
+    this.#sent.set(nonce, { report, pair, at: now, seenByPeer: false });
+    if (this.#sent.size > REMEMBERED_PROBES) {
+      const oldest = this.#sent.keys().next();
+      if (!oldest.done) this.#sent.delete(oldest.value);
+    }
+    const knowledge = this.knowledge(pair);
+    knowledge.lastProbed = now;
+    knowledge.unanswered++;
+    return report;
+  }
+
+  /** This probe first, then recent ones the peer has not reported (§6.1), newest first. */
+  sentReports(current: ProbeReport, limit: number): ProbeReport[] {
+    const out = [current];
+    for (const probe of [...this.#sent.values()].reverse()) {
+      if (out.length >= limit) break;
+      if (!probe.seenByPeer && probe.report !== current) out.push(probe.report);
+    }
+    return out;
+  }
+
+  /** Newest first. */
+  receivedReports(limit: number): ProbeReport[] {
+    return this.#received.slice(0, limit);
+  }
+
+  /** A probe of the peer arrived. */
+  heard(report: ProbeReport, now: Millis, limit: number): void {
+    this.knowledge({ local: report.destination, peer: report.source }).lastHeard = now;
+    if (this.#received.some((r) => r.nonce === report.nonce && r.source === report.source)) return;
+    this.#received = [report, ...this.#received].slice(0, limit);
+  }
+
+  /** Only probes received since the last transition to Exploring are reported (§5.2). */
+  forgetReceived(): void {
+    this.#received = [];
+  }
+
+  /** The pairs that the peer's reports prove, in the order it gave them; anything we did not send is ignored. */
+  proven(reports: readonly ProbeReport[], now: Millis): LocatorPair[] {
+    const out: LocatorPair[] = [];
+    for (const r of reports) {
+      const probe = this.#sent.get(r.nonce);
+      if (!probe || probe.pair.local !== r.source || probe.pair.peer !== r.destination) continue;
+      const knowledge = this.knowledge(probe.pair);
+      if (!probe.seenByPeer) {
+        probe.seenByPeer = true;
+        knowledge.rtt = now - probe.at;
+        knowledge.unanswered = 0;
+      }
+      knowledge.lastWorked = now;
+      if (!out.some((p) => samePair(p, probe.pair))) out.push(probe.pair);
+    }
+    return out;
+  }
+
+  knowledge(pair: LocatorPair): PairKnowledge {
+    const key = pairKey(pair);
+    let k = this.#pairs.get(key);
+    if (!k) {
+      k = {
+        pair,
+        lastProbed: undefined,
+        lastWorked: undefined,
+        unanswered: 0,
+        rtt: undefined,
+        lastHeard: undefined,
+      };
+      this.#pairs.set(key, k);
+    }
+    return k;
+  }
+
+  /** Forgets pairs that no longer exist. */
+  keepOnly(pairs: readonly LocatorPair[]): void {
+    const keys = new Set(pairs.map(pairKey));
+    for (const key of [...this.#pairs.keys()]) if (!keys.has(key)) this.#pairs.delete(key);
+  }
+}

@@ -1,0 +1,132 @@
+import type { Address, LocatorPair } from '../wire/address.js';
+import type { ContextTag, Millis } from '../wire/units.js';
+
+/** RFC 5533 §5.15.3, one locator; what is not said is the default. */
+export interface Preference {
+  readonly flags: number;
+  readonly priority: number;
+  readonly weight: number;
+}
+export const DEFAULT_PREFERENCE: Preference = { flags: 0, priority: 0, weight: 0 };
+
+export interface PeerLocator {
+  readonly address: Address;
+  readonly method: number;
+  readonly verified: boolean;
+  readonly preference: Preference;
+}
+
+/** Ls(peer) with the generation of the newest verified list; undefined until a list came. */
+export interface PeerSet {
+  readonly generation: number | undefined;
+  readonly locators: readonly PeerLocator[];
+}
+
+export interface OwnLocator {
+  readonly address: Address;
+  readonly preference: Preference;
+}
+
+/** Ls(local) as last told to this peer. */
+export interface OwnSet {
+  readonly generation: number;
+  readonly locators: readonly OwnLocator[];
+}
+
+/** An exchange that is repeated until answered: how often it was, and when next. */
+interface Retry {
+  readonly retries: number;
+  readonly retryAt: Millis;
+}
+
+export interface I1Sent extends Retry {
+  readonly state: 'I1-SENT';
+  readonly initiatorNonce: number;
+  readonly pair: LocatorPair;
+  /** After a failed recovery: other pairs that I1 is tried over in turn. */
+  readonly candidates: readonly LocatorPair[];
+}
+
+export interface I2Sent extends Retry {
+  readonly state: 'I2-SENT';
+  readonly initiatorNonce: number;
+  readonly responderNonce: number;
+  readonly validator: Uint8Array;
+  readonly pair: LocatorPair;
+  /** How often I1 was repeated before: falling back to I1 goes on counting, or it would never end. */
+  readonly i1Retries: number;
+  readonly candidates: readonly LocatorPair[];
+}
+
+/** A new list or new preferences of ours that the peer has not acknowledged (RFC 5533 §10.3: one at a time). */
+export interface PendingUpdate extends Retry {
+  readonly nonce: number;
+  /** What the peer acknowledged last: packets may still be addressed to it. */
+  readonly previous: OwnSet;
+}
+
+interface Contact {
+  /** CT(peer) */
+  readonly peerTag: ContextTag;
+  /** Ls(peer) */
+  readonly peer: PeerSet;
+  /** Lp(local), Lp(peer) */
+  readonly pair: LocatorPair;
+  readonly update: PendingUpdate | undefined;
+}
+
+export interface Established extends Contact {
+  readonly state: 'ESTABLISHED';
+}
+
+/** What an R1bis asked us to answer. */
+export interface Recovery {
+  readonly pair: LocatorPair;
+  readonly packetTag: ContextTag;
+  readonly responderNonce: number;
+  readonly validator: Uint8Array;
+}
+
+export interface I2bisSent extends Contact, Retry {
+  readonly state: 'I2BIS-SENT';
+  readonly initiatorNonce: number;
+  readonly recovery: Recovery;
+}
+
+/** IDLE is the absence of a context; NO-SUPPORT and E-FAILED are entries of `Refusals`. */
+export type LiveState = I1Sent | I2Sent | Established | I2bisSent;
+
+/** One ULID-pair context (RFC 5533 §6.1). The mutable part is `s`, replaced whole at each transition. */
+export interface Context {
+  readonly id: number;
+  readonly ulids: LocatorPair;
+  readonly forkedInstanceIdentifier: number;
+  /** CT(local) */
+  readonly localTag: ContextTag;
+  readonly createdAt: Millis;
+  initiator: boolean;
+  establishedAt: Millis | undefined;
+  lastActivity: Millis;
+  own: OwnSet;
+  /** The peer's Keepalive Timeout option, milliseconds (RFC 5534 §5.3). */
+  keepaliveTimeout: number | undefined;
+  /** Lists of the peer that were overtaken: a late copy must not bring them back. */
+  pastGenerations: readonly number[];
+  s: LiveState;
+}
+
+export type Contacted = Context & { s: Established | I2bisSent };
+
+/** Only then does the host have CT(peer) and Ls(peer), and may it send with them (RFC 5533 §11). */
+export const isContacted = (c: Context): c is Contacted =>
+  c.s.state === 'ESTABLISHED' || c.s.state === 'I2BIS-SENT';
+
+export const knowsPeerLocator = (set: PeerSet, address: Address): boolean =>
+  set.locators.some((l) => l.address === address);
+
+/** Whether a peer may address us there: the set told last, or the one before while that is not acknowledged. */
+export function knowsOwnLocator(c: Context, address: Address): boolean {
+  if (c.own.locators.some((l) => l.address === address)) return true;
+  const update = isContacted(c) ? c.s.update : undefined;
+  return update?.previous.locators.some((l) => l.address === address) ?? false;
+}

@@ -1,0 +1,250 @@
+import type { LocatorVerifier } from '../identity/verifier.js';
+import { samePair, type Address, type LocatorPair } from '../wire/address.js';
+import {
+  buildControlPacket,
+  errorFor,
+  LOCATOR_FLAG,
+  type ControlMessage,
+  type Keepalive,
+  type Probe,
+  type Shim6Option,
+} from '../wire/shim6/index.js';
+import { addMs, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
+import type { Shim6Constants } from './constants.js';
+import { isContacted, type Contacted, type Context, type OwnLocator } from './context.js';
+import { Refusals } from './refusals.js';
+import { ContextTable } from './table.js';
+import { TagAllocator } from './tags.js';
+import { Validators } from './validator.js';
+
+/** A control message that stood the checks of RFC 5533 §12.3, with the packet it came in. */
+export interface Received<M = ControlMessage> {
+  readonly message: M;
+  readonly source: Address;
+  readonly destination: Address;
+  readonly packet: Uint8Array;
+  /** Where in `packet` the Shim6 header starts. */
+  readonly offset: number;
+}
+
+/** What Shim6 tells the layer that composes it with REAP and a data path. Synchronous; must not call back. */
+export interface Shim6Listener {
+  send(packet: Uint8Array): void;
+  /** Control messages but Keepalive and Probe count as payload for REAP (RFC 5534 §6.1, §6.2). */
+  controlSent(context: Context): void;
+  controlReceived(context: Context): void;
+  /** Contact is made, or made again, or what packets are sent with has changed. */
+  contacted(context: Contacted, how: 'established' | 'recovered' | 'changed'): void;
+  /** Contact is lost: nothing may be sent with this context until `contacted`. */
+  lostContact(context: Context): void;
+  removed(context: Context, reason: string): void;
+  reap(context: Contacted, received: Received<Keepalive | Probe>): void;
+  peerLocatorsChanged(context: Contacted): void;
+  event(name: ShimEventName, context: Context | undefined, detail: EventDetail): void;
+}
+export type EventDetail = Readonly<Record<string, string | number | boolean>>;
+export type ShimEventName =
+  | 'establishing'
+  | 'establishment-failed'
+  | 'no-support'
+  | 'recovering'
+  | 'confused'
+  | 'locators-updated'
+  | 'peer-locators-updated'
+  | 'error-received'
+  | 'limit';
+
+export interface Shim6Options {
+  readonly constants: Shim6Constants;
+  /** What we ask of peers, milliseconds; undefined: the default of RFC 5534, not worth an option. */
+  readonly keepaliveTimeout: number | undefined;
+  readonly maxContexts: number;
+  readonly random: RandomSource;
+  readonly verifier: LocatorVerifier;
+  readonly listener: Shim6Listener;
+  readonly now: Millis;
+}
+
+/** Own locators told to a peer at most: with all options, an I2 stays below 1280 octets. */
+export const MAX_OWN_LOCATORS = 16;
+
+/** Everything the message handlers of this folder share. No rules of their own in here, only means. */
+export class Core {
+  readonly table = new ContextTable();
+  readonly refusals = new Refusals();
+  readonly tags: TagAllocator;
+  readonly validators: Validators;
+  readonly counters = new Map<string, number>();
+  readonly random: RandomSource;
+  readonly verifier: LocatorVerifier;
+  readonly listener: Shim6Listener;
+  constants: Shim6Constants;
+  keepaliveTimeout: number | undefined;
+  maxContexts: number;
+  now: Millis;
+  own: readonly OwnLocator[] = [];
+  #nextId = 1;
+
+  constructor(options: Shim6Options) {
+    this.random = options.random;
+    this.verifier = options.verifier;
+    this.listener = options.listener;
+    this.constants = options.constants;
+    this.keepaliveTimeout = options.keepaliveTimeout;
+    this.maxContexts = options.maxContexts;
+    this.now = options.now;
+    this.tags = new TagAllocator(options.random);
+    this.validators = new Validators(
+      options.random,
+      options.constants.validatorMinLifetime,
+      options.now,
+    );
+  }
+
+  count(name: string): void {
+    this.counters.set(name, (this.counters.get(name) ?? 0) + 1);
+  }
+
+  /** Counts a message that is not acted on, under its reason. */
+  drop(reason: string): void {
+    this.count(`drop-${reason}`);
+  }
+
+  /**
+   * Creates a context with a fresh tag, or undefined when the table is full. The caller puts it into the table
+   * together with its first state.
+   */
+  newContext(
+    ulids: LocatorPair,
+    instance: number,
+    initiator: boolean,
+  ): Omit<Context, 's'> | undefined {
+    if (this.table.size >= this.maxContexts) {
+      this.drop('context-limit');
+      this.listener.event('limit', undefined, { contexts: this.table.size, peer: ulids.peer });
+      return undefined;
+    }
+    return {
+      id: this.#nextId++,
+      ulids,
+      forkedInstanceIdentifier: instance,
+      localTag: this.tags.allocate(),
+      createdAt: this.now,
+      initiator,
+      establishedAt: undefined,
+      lastActivity: this.now,
+      own: { generation: this.random.uint32(), locators: this.own },
+      keepaliveTimeout: undefined,
+      pastGenerations: [],
+    };
+  }
+
+  remove(context: Context, reason: string): void {
+    this.table.remove(context);
+    this.tags.free(context.localTag, this.now, addMs(this.now, this.constants.tagHolddown));
+    this.listener.removed(context, reason);
+  }
+
+  /** Builds, sends and counts one message. */
+  send(pair: LocatorPair, message: ControlMessage, context?: Context): void {
+    this.count(`sent-${message.message}`);
+    this.listener.send(buildControlPacket(pair.local, pair.peer, message));
+    if (context && message.message !== 'keepalive' && message.message !== 'probe') {
+      this.listener.controlSent(context);
+    }
+  }
+
+  /** Sends the Error message the RFC asks for; never about an Error message (nothing would end that). */
+  sendError(received: Received, errorCode: number, pointer: number): void {
+    if (received.message.message === 'error') return;
+    const pair = { local: received.destination, peer: received.source };
+    this.send(pair, errorFor(received.packet, received.offset, errorCode, pointer));
+  }
+
+  /** When to repeat: binary backoff, then a uniform draw from 0.5 to 1.5 of it (RFC 5533 §14). */
+  retryAt(nominal: number, retries: number, max = Infinity): Millis {
+    const backedOff = Math.min(max, nominal * 2 ** retries);
+    return addMs(this.now, backedOff * (0.5 + this.random.uniform()));
+  }
+
+  /** ULID Pair where the packet's addresses do not say it, and the Forked Instance Identifier (RFC 5533 §7.7). */
+  identifying(context: Context, pair: LocatorPair): Shim6Option[] {
+    const options: Shim6Option[] = [];
+    if (!samePair(pair, context.ulids)) {
+      options.push({
+        option: 'ulidPair',
+        senderUlid: context.ulids.local,
+        receiverUlid: context.ulids.peer,
+      });
+    }
+    if (context.forkedInstanceIdentifier !== 0) {
+      options.push({
+        option: 'forkedInstanceIdentifier',
+        forkedInstanceIdentifier: context.forkedInstanceIdentifier,
+      });
+    }
+    return options;
+  }
+
+  /** Our list, its proof, preferences where they say something, and our keepalive wish (RFC 5533 §7.11, §7.14). */
+  describing(context: Context): Shim6Option[] {
+    const { generation, locators } = context.own;
+    const proof = this.verifier.prove(
+      context.ulids.local,
+      locators.map((l) => l.address),
+      generation,
+    );
+    const options: Shim6Option[] = [
+      {
+        option: 'locatorList',
+        generation,
+        locators: locators.map((l, i) => ({ address: l.address, method: proof.methods[i] ?? 0 })),
+      },
+    ];
+    if (locators.some(({ preference: p }) => p.flags !== 0 || p.priority !== 0 || p.weight !== 0)) {
+      options.push({
+        option: 'locatorPreferences',
+        generation,
+        elementLength: 3,
+        elements: locators.map((l) => l.preference),
+      });
+    }
+    if (proof.parameters) {
+      options.push({ option: 'cgaParameterDataStructure', parameters: proof.parameters });
+    }
+    if (proof.signature) options.push({ option: 'cgaSignature', signature: proof.signature });
+    if (this.keepaliveTimeout !== undefined) {
+      // Whole seconds on the wire; rounding up would let the peer be slower than we wait.
+      const seconds = Math.max(1, Math.min(0xffff, Math.floor(this.keepaliveTimeout / 1000)));
+      options.push({ option: 'keepaliveTimeout', keepaliveTimeout: seconds });
+    }
+    return options;
+  }
+
+  /**
+   * RFC 5533 §7.15: after CT(peer) was learnt, no other context with that tag may share a locator with this one: its
+   * peer has forgotten it.
+   */
+  resolveConfusion(context: Contacted): void {
+    const mine = new Set<Address>(context.s.peer.locators.map((l) => l.address));
+    for (const other of this.table.byPeerTag(context.s.peerTag)) {
+      if (other === context || !isContacted(other)) continue;
+      if (!other.s.peer.locators.some((l) => mine.has(l.address))) continue;
+      this.count('confusions');
+      this.listener.event('confused', other, { replacedBy: context.ulids.peer });
+      this.remove(other, 'context-confusion');
+    }
+  }
+}
+
+export const isBroken = (flags: number): boolean => (flags & LOCATOR_FLAG.broken) !== 0;
+
+/** Is there a deadline, and has it come? */
+export const due = (at: Millis | undefined, now: Millis): boolean => at !== undefined && at <= now;
+
+export const earliest = (...times: (Millis | undefined)[]): Millis | undefined => {
+  const known = times.filter((t) => t !== undefined);
+  return known.length === 0 ? undefined : ms(Math.min(...known));
+};
+
+export type { ContextTag };

@@ -1,0 +1,114 @@
+import {
+  ERROR_CODE,
+  findOption,
+  type LocatorList,
+  type LocatorPreferences,
+  type Shim6Option,
+} from '../wire/shim6/index.js';
+import type { Core, Received } from './core.js';
+import { DEFAULT_PREFERENCE, type Context, type PeerSet } from './context.js';
+import type { ControlMessage } from '../wire/shim6/index.js';
+import type { Address } from '../wire/address.js';
+
+type Carrier = Extract<ControlMessage, { options: readonly Shim6Option[] }>;
+
+/** Octets from the start of the option (its Type field) to what an Error points at. */
+const LIST_METHODS = 4 + 4 + 1; // behind header, generation, count (RFC 5533 §5.15.2)
+const PREFERENCES_GENERATION = 4; // RFC 5533 §10.4
+const PREFERENCES_LENGTH = 2; // RFC 5533 §10.4
+
+/**
+ * Reads Ls(peer) out of a message: verifies the whole list, applies preferences to it, or refuses the message with
+ * the Error the RFC asks for (RFC 5533 §7.2, §10.4). Nothing is changed here: all or nothing is the caller's commit.
+ * @returns the new set, `current` when the message has neither option, or undefined when the message is refused
+ */
+export function readPeerSet(
+  core: Core,
+  received: Received<Carrier>,
+  peerUlid: Address,
+  current: PeerSet,
+): PeerSet | undefined {
+  const { message } = received;
+  const list = findOption(message, 'locatorList');
+  const preferences = findOption(message, 'locatorPreferences');
+  const proof = {
+    parameters: findOption(message, 'cgaParameterDataStructure')?.parameters,
+    signature: findOption(message, 'cgaSignature')?.signature,
+  };
+  let set = current;
+  if (list) {
+    const verdict = core.verifier.verify(peerUlid, list, proof);
+    if (!verdict.ok) {
+      core.drop('locator-verification');
+      if (verdict.index !== undefined) {
+        const pointer = (list.offset ?? 0) + LIST_METHODS + verdict.index;
+        core.sendError(received, ERROR_CODE.locatorVerification, pointer);
+      }
+      return undefined;
+    }
+    set = fromList(list);
+  }
+  return preferences ? withPreferences(core, received, set, preferences) : set;
+}
+
+function fromList(list: LocatorList): PeerSet {
+  return {
+    generation: list.generation,
+    // Doubles stay: preferences count positions.
+    locators: list.locators.map((l) => ({
+      address: l.address,
+      method: l.method,
+      verified: true,
+      preference: DEFAULT_PREFERENCE,
+    })),
+  };
+}
+
+function withPreferences(
+  core: Core,
+  received: Received<Carrier>,
+  set: PeerSet,
+  preferences: LocatorPreferences & { readonly offset?: number },
+): PeerSet | undefined {
+  const start = preferences.offset ?? 0;
+  if (preferences.generation !== set.generation) {
+    core.drop('preferences-generation');
+    core.sendError(received, ERROR_CODE.locatorListGeneration, start + PREFERENCES_GENERATION);
+    return undefined;
+  }
+  if (preferences.elements.length !== set.locators.length) {
+    core.drop('preferences-count');
+    core.sendError(received, ERROR_CODE.locatorPreferencesCount, start + PREFERENCES_LENGTH);
+    return undefined;
+  }
+  return {
+    ...set,
+    locators: set.locators.map((l, i) => {
+      const e = preferences.elements[i];
+      const preference = {
+        flags: e?.flags ?? 0,
+        priority: e?.priority ?? 0,
+        weight: e?.weight ?? 0,
+      };
+      return { ...l, preference };
+    }),
+  };
+}
+
+/** What is known of a peer before it told its list: the ULID, which the application itself chose. */
+export const ulidOnly = (peer: Address): PeerSet => ({
+  generation: undefined,
+  locators: [{ address: peer, method: 0, verified: true, preference: DEFAULT_PREFERENCE }],
+});
+
+/** An empty list leaves the ULID as the one place to look for the peer (lesson 8: degenerate sizes). */
+export const orUlid = (set: PeerSet, peer: Address): PeerSet =>
+  set.locators.length > 0 ? set : { ...ulidOnly(peer), generation: set.generation };
+
+/** RFC 5534 §5.3; zero would forbid keepalives and is ignored. */
+export function readKeepaliveTimeout(context: Context, message: Carrier): void {
+  const option = findOption(message, 'keepaliveTimeout');
+  if (option && option.keepaliveTimeout > 0) {
+    context.keepaliveTimeout = option.keepaliveTimeout * 1000;
+  }
+}

@@ -1,0 +1,151 @@
+import { pairKey, type Address, type LocatorPair } from '../wire/address.js';
+import { findOption, type I2bis, type R1bis, type Shim6Option } from '../wire/shim6/index.js';
+import { addMs, type ContextTag, type Millis } from '../wire/units.js';
+import type { Core, Received } from './core.js';
+import {
+  isContacted,
+  knowsOwnLocator,
+  knowsPeerLocator,
+  type Context,
+  type I2bisSent,
+} from './context.js';
+import { accept, firstI1, identify, sendI1 } from './establish.js';
+
+/** RFC 5533 §7.5, §7.17 to §7.20: one end has lost the context, the other has not. */
+
+/** One R1bis per tag and this long: a peer in full flight sends thousands of packets before it reads the first. */
+const R1BIS_INTERVAL = 100;
+/** Slots of the limiter: state that strangers can make us keep is bounded, and none of it is theirs. */
+const LIMITER_SLOTS = 1024;
+
+export class R1bisLimiter {
+  readonly #tags = new Array<ContextTag | undefined>(LIMITER_SLOTS).fill(undefined);
+  readonly #times = new Array<Millis | undefined>(LIMITER_SLOTS).fill(undefined);
+
+  allows(tag: ContextTag, now: Millis): boolean {
+    const slot = tag % LIMITER_SLOTS;
+    const last = this.#times[slot];
+    if (last !== undefined && this.#tags[slot] === tag && now < addMs(last, R1BIS_INTERVAL)) {
+      return false;
+    }
+    this.#tags[slot] = tag;
+    this.#times[slot] = now;
+    return true;
+  }
+}
+
+/** §7.17: for payload or a message of types 64-127 that names a context we do not have. Creates no state. */
+export function sendR1bis(
+  core: Core,
+  limiter: R1bisLimiter,
+  packetTag: ContextTag,
+  source: Address,
+  destination: Address,
+): void {
+  if (!limiter.allows(packetTag, core.now)) return core.drop('r1bis-limited');
+  const responderNonce = core.validators.nonce(core.now);
+  const binding = { packetTag, source, destination };
+  const validator = core.validators.forR1bis(binding, responderNonce, core.now);
+  core.send(
+    { local: destination, peer: source },
+    {
+      message: 'r1bis',
+      packetContextTag: packetTag,
+      responderNonce,
+      options: [{ option: 'responderValidator', validator }],
+    },
+  );
+}
+
+/**
+ * §7.18. Any pair of the two sets is accepted, not only the current one: while exploring, a peer that has lost the
+ * context answers probes over whichever pair still works (docs/decisions/0005-r1bis-any-pair.md).
+ */
+export function onR1bis(core: Core, received: Received<R1bis>): void {
+  const { message, source, destination } = received;
+  const context = core.table
+    .byPeerTag(message.packetContextTag)
+    .find(
+      (c) =>
+        isContacted(c) && knowsPeerLocator(c.s.peer, source) && knowsOwnLocator(c, destination),
+    );
+  if (!context || !isContacted(context)) return core.drop('r1bis-no-context');
+  const validator = findOption(message, 'responderValidator')?.validator;
+  if (!validator) return core.drop('r1bis-no-validator');
+  const recovery = {
+    pair: { local: destination, peer: source },
+    packetTag: message.packetContextTag,
+    responderNonce: message.responderNonce,
+    validator,
+  };
+  if (context.s.state === 'I2BIS-SENT') {
+    // Not answered; but should the I2bis have to be repeated, it goes where the peer was heard last.
+    core.drop('r1bis-unexpected');
+    core.table.transition(context, { ...context.s, recovery });
+    return;
+  }
+  const s: I2bisSent = {
+    ...context.s,
+    state: 'I2BIS-SENT',
+    initiatorNonce: core.random.uint32(),
+    recovery,
+    retries: 0,
+    retryAt: core.retryAt(core.constants.i2bisTimeout, 0),
+  };
+  core.table.transition(context, s);
+  core.listener.event('recovering', context, { over: pairKey(recovery.pair) });
+  sendI2bis(core, context, s);
+}
+
+export function sendI2bis(core: Core, context: Context, s: I2bisSent): void {
+  const { pair, packetTag, responderNonce, validator } = s.recovery;
+  const options: Shim6Option[] = [
+    { option: 'responderValidator', validator },
+    ...core.identifying(context, pair),
+    ...core.describing(context),
+  ];
+  core.send(
+    pair,
+    {
+      message: 'i2bis',
+      initiatorContextTag: context.localTag,
+      initiatorNonce: s.initiatorNonce,
+      responderNonce,
+      packetContextTag: packetTag,
+      options,
+    },
+    context,
+  );
+}
+
+/** §7.19: repeat, then fall back to I1 over every pair we know of: the one of the ULIDs may be the broken one. */
+export function retryI2bis(core: Core, context: Context, s: I2bisSent): void {
+  if (s.retries < core.constants.i2bisRetriesMax) {
+    const retries = s.retries + 1;
+    const next = { ...s, retries, retryAt: core.retryAt(core.constants.i2bisTimeout, retries) };
+    core.table.transition(context, next);
+    sendI2bis(core, context, next);
+    return;
+  }
+  const others: LocatorPair[] = context.own.locators.flatMap((own) =>
+    s.peer.locators.map((peer) => ({ local: own.address, peer: peer.address })),
+  );
+  const pair = s.recovery.pair;
+  const next = firstI1(core, pair, [pair, ...others]);
+  core.table.transition(context, next);
+  core.listener.lostContact(context);
+  sendI1(core, context, next);
+}
+
+/** §7.20 */
+export function onI2bis(core: Core, received: Received<I2bis>): void {
+  const { message, source, destination } = received;
+  const validator = findOption(message, 'responderValidator')?.validator;
+  if (!validator) return core.drop('i2bis-no-validator');
+  const binding = { packetTag: message.packetContextTag, source, destination };
+  if (!core.validators.checkI2bis(binding, message.responderNonce, validator, core.now)) {
+    return core.drop('i2bis-validator');
+  }
+  const { ulids, instance } = identify(received);
+  accept(core, received, ulids, instance);
+}

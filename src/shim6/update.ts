@@ -1,0 +1,123 @@
+import type { UpdateAcknowledgement, UpdateRequest } from '../wire/shim6/index.js';
+import type { Core, Received } from './core.js';
+import { isContacted, type Contacted, type Context, type OwnLocator } from './context.js';
+import { orUlid, readKeepaliveTimeout, readPeerSet } from './peer-list.js';
+
+/** RFC 5533 §10: telling the peer of new locators and preferences. */
+
+/** A generation this far behind the newest is an abandoned update that arrives late, not news. */
+const STALE_WINDOW = 16;
+const REMEMBERED_GENERATIONS = 8;
+
+/**
+ * Gives one context our new set. What was not acknowledged is abandoned: the new request carries everything
+ * (§10.3). Preferences only: the list goes along, with a new generation, so that a lost message loses nothing.
+ */
+export function tellOwnSet(core: Core, context: Context, locators: readonly OwnLocator[]): void {
+  const previous = context.own;
+  context.own = { generation: (previous.generation + 1) >>> 0, locators };
+  if (!isContacted(context)) return; // the next I2 or R2 tells it
+  const acknowledged = context.s.update?.previous ?? previous;
+  core.table.transition(context, {
+    ...context.s,
+    update: {
+      nonce: core.random.uint32(),
+      previous: acknowledged,
+      retries: 0,
+      retryAt: core.retryAt(core.constants.updateTimeout, 0),
+    },
+  });
+  core.listener.event('locators-updated', context, { locators: locators.length });
+  sendUpdate(core, context);
+}
+
+function sendUpdate(core: Core, context: Contacted): void {
+  const update = context.s.update;
+  if (!update) return;
+  core.send(
+    context.s.pair,
+    {
+      message: 'updateRequest',
+      receiverContextTag: context.s.peerTag,
+      requestNonce: update.nonce,
+      options: core.describing(context),
+    },
+    context,
+  );
+}
+
+/** §10.2: for ever, ever slower; the context's own end is the only end. */
+export function retryUpdate(core: Core, context: Contacted): void {
+  const update = context.s.update;
+  if (!update) return;
+  const retries = update.retries + 1;
+  const { updateTimeout, maxUpdateTimeout } = core.constants;
+  const retryAt = core.retryAt(updateTimeout, retries, maxUpdateTimeout);
+  core.table.transition(context, { ...context.s, update: { ...update, retries, retryAt } });
+  sendUpdate(core, context);
+}
+
+/** §10.4; tag and addresses have been checked, the state allows it. */
+export function onUpdateRequest(
+  core: Core,
+  context: Contacted,
+  received: Received<UpdateRequest>,
+): void {
+  const old = context.s.peer;
+  const peer = readPeerSet(core, received, context.ulids.peer, old);
+  if (!peer) return;
+  readKeepaliveTimeout(context, received.message);
+  core.listener.controlReceived(context);
+  if (peer.generation !== old.generation && isStale(context, peer.generation)) {
+    core.drop('update-stale');
+    return;
+  }
+  if (peer !== old) {
+    if (old.generation !== undefined && old.generation !== peer.generation) {
+      context.pastGenerations = [old.generation, ...context.pastGenerations].slice(
+        0,
+        REMEMBERED_GENERATIONS,
+      );
+    }
+    core.table.transition(context, { ...context.s, peer: orUlid(peer, context.ulids.peer) });
+    core.resolveConfusion(context);
+  }
+  core.send(
+    { local: received.destination, peer: received.source },
+    {
+      message: 'updateAcknowledgement',
+      receiverContextTag: context.s.peerTag,
+      requestNonce: received.message.requestNonce,
+      options: [],
+    },
+    context,
+  );
+  if (peer !== old) {
+    core.listener.event('peer-locators-updated', context, { locators: peer.locators.length });
+    core.listener.peerLocatorsChanged(context);
+  }
+}
+
+/** A list that was overtaken: seen before, or numbered just below the newest (§5.15.2: generations count up). */
+function isStale(context: Contacted, generation: number | undefined): boolean {
+  const newest = context.s.peer.generation;
+  if (newest === undefined || generation === undefined) return false;
+  if (context.pastGenerations.includes(generation)) return true;
+  const behind = (newest - generation) >>> 0;
+  return behind > 0 && behind <= STALE_WINDOW;
+}
+
+/** §10.5 */
+export function onUpdateAcknowledgement(
+  core: Core,
+  context: Contacted,
+  received: Received<UpdateAcknowledgement>,
+): void {
+  core.listener.controlReceived(context);
+  const update = context.s.update;
+  if (!update || update.nonce !== received.message.requestNonce) {
+    return core.drop('update-acknowledgement-unexpected');
+  }
+  core.table.transition(context, { ...context.s, update: undefined });
+  core.listener.contacted(context, 'changed');
+}
