@@ -1,0 +1,54 @@
+import { check, int, ptr, syscall } from '../libc.js';
+import { Struct } from './memory.js';
+import { number } from './numbers.js';
+
+/** Commands and constants of bpf(2), from linux/bpf.h. */
+export const CMD = {
+  MAP_CREATE: 0,
+  MAP_LOOKUP_ELEM: 1,
+  MAP_UPDATE_ELEM: 2,
+  MAP_DELETE_ELEM: 3,
+  PROG_LOAD: 5,
+  OBJ_GET_INFO_BY_FD: 15,
+  MAP_LOOKUP_BATCH: 24,
+  LINK_CREATE: 28,
+} as const;
+
+export const PROG_TYPE_SCHED_CLS = 3;
+export const ATTACH = { TCX_INGRESS: 46, TCX_EGRESS: 47 } as const;
+
+/** One bpf(2) call; a result, or -errno. The structures `attr` points at must stay referenced. */
+export const bpf = (command: number, attr: Struct): number =>
+  syscall(number('bpf'), int(command), ptr(attr.bytes), int(attr.bytes.length));
+
+export function closeFd(fd: number): void {
+  check('close', syscall(number('close'), int(fd)));
+}
+
+/**
+ * A program or link or map as file descriptor. The kernel frees the object with the last descriptor, so a killed
+ * process leaves nothing attached.
+ */
+export class BpfHandle {
+  #fd: number;
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+  get fd(): number {
+    return this.#fd;
+  }
+  /** Idempotent. */
+  close(): void {
+    if (this.#fd >= 0) closeFd(this.#fd);
+    this.#fd = -1;
+  }
+}
+
+/**
+ * Attaches a loaded program to a device of the current namespace behind whatever is attached already (tcx, Linux 6.6).
+ * @throws SyscallError EINVAL before Linux 6.6, ENODEV, EPERM.
+ */
+export function attachTcx(programFd: number, ifindex: number, attachType: number): BpfHandle {
+  const attr = new Struct(48).u32(0, programFd).u32(4, ifindex).u32(8, attachType);
+  return new BpfHandle(check(`attaching to interface ${ifindex}`, bpf(CMD.LINK_CREATE, attr)));
+}
