@@ -118,10 +118,17 @@ export class Reap {
     this.#keepaliveTimeout = timeout;
   }
   /** A new set of pairs: the one place where the list that is explored is made (lessons 5 and 6 of LinShim6). */
-  setPairs(pairs: readonly RankedPair[]): void {
+  setPairs(pairs: readonly RankedPair[], now: Millis): void {
+    const old = this.#pairs;
     this.#pairs = pairs;
     this.#log.keepOnly(pairs.map((p) => p.pair));
-    if (this.#exploration) this.#exploration.queue = [];
+    if (!this.#exploration) return;
+    this.#exploration.queue = [];
+    // A pair that was not there before deserves better than the end of a long backoff.
+    if (pairs.some((p) => !old.some((q) => samePair(p.pair, q.pair)))) {
+      this.#exploration.paced = 0;
+      this.#probeNext = now;
+    }
   }
   /** Moves without probing: only where Shim6 itself has just heard the peer over `pair`. */
   adoptPair(pair: LocatorPair): void {
@@ -159,7 +166,7 @@ export class Reap {
       this.#log.heard(report, now, this.#constants.maxReports);
     }
     const proven = this.#log.proven(probe.received, now);
-    this.#stopKeepalive();
+    if (probe.state !== 'operational') this.#stopKeepalive();
     if (probe.state === 'exploring') {
       if (this.#state === 'operational') this.#begin(undefined, now);
       this.#enter('inboundOk', 'peer-exploring', now);

@@ -9,7 +9,7 @@ import {
   type Probe,
   type Shim6Option,
 } from '../wire/shim6/index.js';
-import { addMs, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
+import { addMs, ms, type Millis, type RandomSource } from '../wire/units.js';
 import type { Shim6Constants } from './constants.js';
 import { isContacted, type Contacted, type Context, type OwnLocator } from './context.js';
 import { Refusals } from './refusals.js';
@@ -83,6 +83,8 @@ export class Core {
   maxContexts: number;
   now: Millis;
   own: readonly OwnLocator[] = [];
+  /** Every address of ours, also beyond those that fit into a list. */
+  ownAddresses: ReadonlySet<Address> = new Set();
   #nextId = 1;
 
   constructor(options: Shim6Options) {
@@ -103,6 +105,11 @@ export class Core {
 
   count(name: string): void {
     this.counters.set(name, (this.counters.get(name) ?? 0) + 1);
+  }
+
+  /** Is this a ULID that we may have a context for? Strangers must not make us answer for others' addresses. */
+  isOwnUlid(ulids: LocatorPair): boolean {
+    return this.ownAddresses.has(ulids.local) && !this.ownAddresses.has(ulids.peer);
   }
 
   /** Counts a message that is not acted on, under its reason. */
@@ -246,5 +253,3 @@ export const earliest = (...times: (Millis | undefined)[]): Millis | undefined =
   const known = times.filter((t) => t !== undefined);
   return known.length === 0 ? undefined : ms(Math.min(...known));
 };
-
-export type { ContextTag };

@@ -76,7 +76,6 @@ export type IcmpVerdict =
   | { readonly kind: 'trouble'; readonly context: Contacted; readonly pair: LocatorPair };
 
 const DESTINATION_UNREACHABLE = 1;
-const PACKET_TOO_BIG = 2;
 const TIME_EXCEEDED = 3;
 const PARAMETER_PROBLEM = 4;
 const PORT_UNREACHABLE = 4;
@@ -98,7 +97,7 @@ export function onIcmp(core: Core, packet: Uint8Array): IcmpVerdict {
     icmp.type === TIME_EXCEEDED ||
     icmp.type === PARAMETER_PROBLEM ||
     (icmp.type === DESTINATION_UNREACHABLE && icmp.code !== PORT_UNREACHABLE);
-  if (!solvable || icmp.type === PACKET_TOO_BIG) return none;
+  if (!solvable) return none;
   const context = ownerOf(core, r);
   if (!context || !isContacted(context)) return none;
   core.count('icmp-hints');

@@ -1,4 +1,4 @@
-import { pairKey, type Address, type LocatorPair } from '../wire/address.js';
+import { pairKey, samePair, type Address, type LocatorPair } from '../wire/address.js';
 import { findOption, type I2bis, type R1bis, type Shim6Option } from '../wire/shim6/index.js';
 import { addMs, type ContextTag, type Millis } from '../wire/units.js';
 import type { Core, Received } from './core.js';
@@ -17,6 +17,9 @@ import { accept, firstI1, identify, sendI1 } from './establish.js';
 const R1BIS_INTERVAL = 100;
 /** Slots of the limiter: state that strangers can make us keep is bounded, and none of it is theirs. */
 const LIMITER_SLOTS = 1024;
+
+/** How long a recovery that has heard the peer on another pair waits before it repeats the I2bis there. */
+const R1BIS_SETTLE = 500;
 
 export class R1bisLimiter {
   readonly #tags = new Array<ContextTag | undefined>(LIMITER_SLOTS).fill(undefined);
@@ -79,9 +82,12 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
     validator,
   };
   if (context.s.state === 'I2BIS-SENT') {
-    // Not answered; but should the I2bis have to be repeated, it goes where the peer was heard last.
+    // Not answered (§7.18); but the next repetition goes where the peer was heard last, and soon if that is new.
     core.drop('r1bis-unexpected');
-    core.table.transition(context, { ...context.s, recovery });
+    const elsewhere = !samePair(context.s.recovery.pair, recovery.pair);
+    const soon = addMs(core.now, R1BIS_SETTLE * (0.5 + core.random.uniform()));
+    const retryAt = elsewhere && soon < context.s.retryAt ? soon : context.s.retryAt;
+    core.table.transition(context, { ...context.s, recovery, retryAt });
     return;
   }
   const s: I2bisSent = {

@@ -75,6 +75,7 @@ export class Shim6 {
   setOwnLocators(locators: readonly OwnLocator[], now: Millis, always = false): void {
     this.#core.now = now;
     const own = locators.slice(0, MAX_OWN_LOCATORS);
+    this.#core.ownAddresses = new Set(locators.map((l) => l.address));
     if (!always && sameOwn(own, this.#core.own)) return;
     this.#core.own = own;
     for (const context of [...this.contexts()]) tellOwnSet(this.#core, context, own);
@@ -217,6 +218,8 @@ export class Shim6 {
     }
     context.lastActivity = core.now;
     if (message.message === 'keepalive' || message.message === 'probe') {
+      // RFC 5534 §5.1: valid in ESTABLISHED only.
+      if (context.s.state !== 'ESTABLISHED') return core.drop(`${message.message}-i2bis-sent`);
       return core.listener.reap(context, { ...received, message });
     }
     if (context.s.state === 'I2BIS-SENT') sendI2bis(core, context, context.s);

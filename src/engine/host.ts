@@ -1,0 +1,487 @@
+import { noVerification, type LocatorVerifier } from '../identity/verifier.js';
+import { rankPairs } from '../policy/pairs.js';
+import { isProtectedPeer, isWorthIt } from '../policy/trigger.js';
+import { Reap } from '../reap/reap.js';
+import { RFC5534 } from '../reap/constants.js';
+import { shuffle, type PathStrategy } from '../reap/strategy.js';
+import { isContacted, type Contacted, type Context } from '../shim6/context.js';
+import { earliest, type Received, type Shim6Listener } from '../shim6/core.js';
+import { Shim6 } from '../shim6/shim6.js';
+import { isUsableLocator, pairKey, type Address, type LocatorPair } from '../wire/address.js';
+import { RehomeError } from '../wire/errors.js';
+import {
+  buildControlPacket,
+  LOCATOR_FLAG,
+  type Keepalive,
+  type Probe,
+} from '../wire/shim6/index.js';
+import { formatTag, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
+import { Deadlines } from './deadlines.js';
+import type {
+  Binding,
+  ContextId,
+  ContextView,
+  Effect,
+  EngineConfig,
+  EngineEvent,
+  EngineEventName,
+  FlowObservation,
+  HostEngineApi,
+  LivenessSample,
+  LocalLocator,
+} from './types.js';
+import { contextView } from './views.js';
+
+export interface HostEngineOptions {
+  readonly config: EngineConfig;
+  readonly random: RandomSource;
+  readonly now: Millis;
+  readonly verifier?: LocatorVerifier;
+  readonly strategy?: PathStrategy;
+}
+
+/** REAP's side of one context, and what the data path told us of it last. */
+interface Reach {
+  readonly reap: Reap;
+  peerTag: ContextTag;
+  sentPackets: number;
+  receivedPackets: number;
+  observedAt: Millis;
+  binding: Binding;
+}
+
+/**
+ * One host: RFC 5533, RFC 5534 and policy composed. Pure: see `HostEngineApi` for the contract. Each public method
+ * collects effects while it runs and returns them in order.
+ */
+export class HostEngine implements HostEngineApi {
+  #config: EngineConfig;
+  readonly #random: RandomSource;
+  readonly #strategy: PathStrategy;
+  readonly #shim6: Shim6;
+  readonly #reach = new Map<number, Reach>();
+  readonly #deadlines = new Deadlines();
+  readonly #counts = new Map<string, number>();
+  #locators: readonly LocalLocator[] = [];
+  #effects: Effect[] = [];
+  #now: Millis;
+
+  constructor(options: HostEngineOptions) {
+    this.#config = options.config;
+    this.#random = options.random;
+    this.#strategy = options.strategy ?? shuffle;
+    this.#now = options.now;
+    this.#shim6 = new Shim6({
+      constants: options.config.shim6,
+      keepaliveTimeout: keepaliveWish(options.config),
+      maxContexts: options.config.maxContexts,
+      random: options.random,
+      verifier: options.verifier ?? noVerification,
+      listener: this.#listener(),
+      now: options.now,
+    });
+  }
+
+  receive(packet: Uint8Array, now: Millis): Effect[] {
+    return this.#run(now, () => this.#shim6.receive(packet, now));
+  }
+
+  icmp(packet: Uint8Array, now: Millis): Effect[] {
+    return this.#run(now, () => {
+      const verdict = this.#shim6.icmp(packet, now);
+      if (verdict.kind !== 'trouble') return;
+      this.#reach.get(verdict.context.id)?.reap.hint(now);
+      this.#touch(verdict.context);
+    });
+  }
+
+  setLocalLocators(locators: readonly LocalLocator[], now: Millis): Effect[] {
+    return this.#run(now, () => {
+      this.#locators = locators.filter((l) => isUsableLocator(l.address));
+      this.#tellLocators(false);
+      for (const context of [...this.#shim6.contexts()]) {
+        if (!isContacted(context)) continue;
+        this.#refresh(context);
+        this.#exploreIfPairGone(context);
+      }
+    });
+  }
+
+  observe(id: ContextId, liveness: LivenessSample, now: Millis): Effect[] {
+    return this.#run(now, () => {
+      const context = this.#shim6.context(id);
+      const reach = this.#reach.get(id);
+      if (context && reach) this.#observe(context, reach, liveness);
+    });
+  }
+
+  offerFlows(flows: readonly FlowObservation[], now: Millis): Effect[] {
+    return this.#run(now, () => {
+      for (const flow of flows) if (this.#wants(flow)) this.#establish(flow, 0);
+    });
+  }
+
+  establish(ulids: LocatorPair, now: Millis, forkedInstanceIdentifier = 0): Effect[] {
+    return this.#run(now, () => {
+      if (!this.#locators.some((l) => l.address === ulids.local)) {
+        throw new RehomeError(
+          'REHOME_E_NO_LOCATOR',
+          `${ulids.local} is not an address of this host: choose one of \`rehome locators\``,
+          ulids.local,
+        );
+      }
+      if (!this.#establish(ulids, forkedInstanceIdentifier)) {
+        throw new RehomeError(
+          'REHOME_E_LIMIT',
+          `all ${this.#config.maxContexts} contexts are in use: raise max_contexts`,
+          this.#config.maxContexts,
+        );
+      }
+    });
+  }
+
+  explore(peer: Address, now: Millis): Effect[] {
+    return this.#run(now, () => {
+      for (const context of this.#shim6.withPeer(peer)) {
+        this.#reach.get(context.id)?.reap.explore('asked', now);
+        this.#touch(context);
+      }
+    });
+  }
+
+  forget(localTag: ContextTag, now: Millis): Effect[] {
+    return this.#run(now, () => {
+      const context = this.#shim6.byLocalTag(localTag);
+      if (!context) {
+        const tag = formatTag(localTag);
+        throw new RehomeError('REHOME_E_NO_CONTEXT', `no context with tag ${tag}`, tag);
+      }
+      this.#shim6.remove(context, 'forgotten', now);
+    });
+  }
+
+  /**
+   * RFC 5533 §1.5: the prefix of a ULID of ours has become invalid, somebody else may get it: every context that uses
+   * it ends. Not for an interface that is merely down.
+   */
+  invalidateUlid(ulid: Address, now: Millis): Effect[] {
+    return this.#run(now, () => {
+      for (const context of [...this.#shim6.contexts()]) {
+        if (context.ulids.local === ulid) this.#shim6.remove(context, 'ulid-invalid', now);
+      }
+    });
+  }
+
+  configure(config: EngineConfig, now: Millis): Effect[] {
+    return this.#run(now, () => {
+      const wish = keepaliveWish(config);
+      const changed = wish !== keepaliveWish(this.#config);
+      this.#config = config;
+      this.#shim6.configure({
+        constants: config.shim6,
+        keepaliveTimeout: changed ? config.reap.sendTimeout : wish,
+        maxContexts: config.maxContexts,
+      });
+      for (const { reap } of this.#reach.values()) reap.configure(config.reap);
+      if (changed) this.#tellLocators(true);
+      this.#shim6.configure({
+        constants: config.shim6,
+        keepaliveTimeout: wish,
+        maxContexts: config.maxContexts,
+      });
+      for (const context of this.#shim6.contexts()) this.#touch(context);
+    });
+  }
+
+  tick(now: Millis): Effect[] {
+    return this.#run(now, () => {
+      for (const id of this.#deadlines.takeDue(now)) {
+        const context = this.#shim6.context(id);
+        if (!context) continue;
+        this.#reach.get(id)?.reap.tick(now);
+        this.#shim6.tick(context, now);
+        this.#touch(context);
+      }
+    });
+  }
+
+  nextDeadline(): Millis | undefined {
+    return this.#deadlines.next();
+  }
+
+  contexts(): readonly ContextView[] {
+    return [...this.#shim6.contexts()].map((c) => contextView(c, this.#reach.get(c.id)?.reap));
+  }
+
+  localLocators(): readonly LocalLocator[] {
+    return this.#locators;
+  }
+
+  refusals(): ReturnType<HostEngineApi['refusals']> {
+    return this.#shim6.refusals();
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#shim6.counters(), ...this.#counts].sort());
+  }
+
+  #run(now: Millis, work: () => void): Effect[] {
+    this.#now = now;
+    this.#effects = [];
+    work();
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #wants(flow: FlowObservation): boolean {
+    const { protect, leave, trigger } = this.#config;
+    return (
+      isUsableLocator(flow.peer) &&
+      this.#locators.some((l) => l.address === flow.local) &&
+      isProtectedPeer(flow.peer, protect, leave) &&
+      isWorthIt(flow, trigger) &&
+      this.#shim6.byUlids(flow) === undefined &&
+      this.#shim6.refusal(flow.peer, this.#now) === undefined
+    );
+  }
+
+  #establish(ulids: LocatorPair, instance: number): boolean {
+    const pair = { local: ulids.local, peer: ulids.peer };
+    if (this.#shim6.byUlids(pair, instance)) return true;
+    const context = this.#shim6.establish(pair, instance, this.#now);
+    if (context) this.#touch(context);
+    return context !== undefined;
+  }
+
+  /** Tells peers of our locators; a locator out of order is told as BROKEN, not left out: its index stays. */
+  #tellLocators(always: boolean): void {
+    const own = this.#locators.map((l) => ({
+      address: l.address,
+      preference: {
+        flags:
+          (l.operational ? 0 : LOCATOR_FLAG.broken) | (l.transient ? LOCATOR_FLAG.transient : 0),
+        priority: l.priority,
+        weight: l.weight,
+      },
+    }));
+    this.#shim6.setOwnLocators(own, this.#now, always);
+    for (const context of this.#shim6.contexts()) this.#touch(context);
+  }
+
+  /** The one rebuild point for pairs and binding (lesson 5 of LinShim6). */
+  #refresh(context: Contacted): void {
+    const reach = this.#reach.get(context.id);
+    if (!reach) return;
+    reach.reap.setPairs(this.#rank(context), this.#now);
+    this.#bind(context, reach);
+    this.#touch(context);
+  }
+
+  #rank(context: Contacted): ReturnType<typeof rankPairs> {
+    return rankPairs(this.#locators, context.s.peer.locators, this.#random);
+  }
+
+  #exploreIfPairGone(context: Contacted): void {
+    const reach = this.#reach.get(context.id);
+    if (!reach || reach.reap.pairs.length === 0) return;
+    const current = pairKey(context.s.pair);
+    if (reach.reap.pairs.some((p) => pairKey(p.pair) === current)) return;
+    reach.reap.explore('locator-gone', this.#now);
+    this.#touch(context);
+  }
+
+  #bind(context: Contacted, reach: Reach): void {
+    const binding = bindingOf(context);
+    if (sameBinding(binding, reach.binding)) return;
+    reach.binding = binding;
+    this.#effects.push({ kind: 'update', context: context.id as ContextId, binding });
+  }
+
+  #touch(context: Context): void {
+    if (this.#shim6.context(context.id) === undefined)
+      return this.#deadlines.set(context.id, undefined);
+    const reap = this.#reach.get(context.id)?.reap.deadline();
+    this.#deadlines.set(context.id, earliest(this.#shim6.deadline(context), reap));
+  }
+
+  /** Turns what the data path counted into the payload events of RFC 5534 §6.1 and §6.2, in their order. */
+  #observe(context: Context, reach: Reach, l: LivenessSample): void {
+    const sent = l.sentPackets > reach.sentPackets;
+    const received = l.receivedPackets > reach.receivedPackets;
+    const since = reach.observedAt;
+    reach.sentPackets = l.sentPackets;
+    reach.receivedPackets = l.receivedPackets;
+    reach.observedAt = this.#now;
+    if (!sent && !received) return;
+    // A packet counted now was sent or received after the last look, whenever the first unanswered one was.
+    const after = (t: Millis | undefined): Millis =>
+      ms(Math.min(this.#now, Math.max(since, t ?? since)));
+    const { reap } = reach;
+    if (l.unansweredSince !== undefined) {
+      if (received) reap.payloadReceived(after(l.lastReceived), this.#now);
+      if (sent) reap.payloadSent(after(l.unansweredSince));
+    } else {
+      if (sent) reap.payloadSent(after(l.lastSent));
+      if (received) reap.payloadReceived(after(l.owedSince), this.#now);
+    }
+    context.lastActivity = ms(Math.max(context.lastActivity, l.lastSent ?? 0, l.lastReceived ?? 0));
+    this.#touch(context);
+  }
+
+  #listener(): Shim6Listener {
+    return {
+      send: (packet) => void this.#effects.push({ kind: 'send', packet }),
+      controlSent: (context) => {
+        this.#reach.get(context.id)?.reap.payloadSent(this.#now);
+        this.#touch(context);
+      },
+      controlReceived: (context) => {
+        this.#reach.get(context.id)?.reap.payloadReceived(this.#now, this.#now);
+        this.#touch(context);
+      },
+      contacted: (context, how) => this.#contacted(context, how),
+      lostContact: (context) => {
+        this.#uninstall(context);
+        this.#touch(context);
+      },
+      removed: (context, reason) => {
+        this.#uninstall(context);
+        this.#deadlines.set(context.id, undefined);
+        this.#event('removed', context, { reason });
+      },
+      reap: (context, received) => this.#onReap(context, received),
+      peerLocatorsChanged: (context) => {
+        this.#refresh(context);
+        this.#exploreIfPairGone(context);
+      },
+      event: (name, context, detail) => this.#event(name, context, detail),
+    };
+  }
+
+  #contacted(context: Contacted, how: 'established' | 'recovered' | 'changed'): void {
+    let reach = this.#reach.get(context.id);
+    if (!reach) {
+      reach = {
+        reap: this.#newReap(context),
+        peerTag: context.s.peerTag,
+        sentPackets: 0,
+        receivedPackets: 0,
+        observedAt: this.#now,
+        binding: bindingOf(context),
+      };
+      this.#reach.set(context.id, reach);
+      const { binding } = reach;
+      this.#effects.push({ kind: 'install', context: context.id as ContextId, binding });
+    } else {
+      reach.peerTag = context.s.peerTag;
+      reach.reap.setPeerTag(context.s.peerTag);
+      reach.reap.adoptPair(context.s.pair);
+      this.#refresh(context);
+    }
+    if (context.keepaliveTimeout !== undefined) {
+      reach.reap.setKeepaliveTimeout(context.keepaliveTimeout);
+    }
+    if (how !== 'changed') {
+      this.#event(how, context, { over: pairKey(context.s.pair), initiator: context.initiator });
+    }
+    this.#touch(context);
+  }
+
+  #newReap(context: Contacted): Reap {
+    return new Reap({
+      constants: this.#config.reap,
+      strategy: this.#strategy,
+      random: this.#random,
+      peerTag: context.s.peerTag,
+      pair: context.s.pair,
+      pairs: this.#rank(context),
+      now: this.#now,
+      listener: {
+        send: (pair, message) => {
+          this.#count(`sent-${message.message}`);
+          const packet = buildControlPacket(pair.local, pair.peer, message);
+          this.#effects.push({ kind: 'send', packet });
+        },
+        stateChanged: (from, to, why) => this.#reapState(context, from, to, why),
+        pairChanged: (from, to) => this.#pairChanged(context, from, to),
+      },
+    });
+  }
+
+  #reapState(context: Context, from: string, to: Probe['state'], why: string): void {
+    if (from === 'operational') this.#event('failure-suspected', context, { why });
+    const name = (
+      { operational: 'operational', exploring: 'exploring', inboundOk: 'inbound-ok' } as const
+    )[to];
+    const last = this.#reach.get(context.id)?.reap.lastRecovery;
+    const detail =
+      to === 'operational' && last
+        ? {
+            why,
+            explorationMs: last.endedAt - last.startedAt,
+            probesSent: last.probesSent,
+            ...(last.detection === undefined ? {} : { detectionMs: last.detection }),
+          }
+        : { why };
+    this.#event(name, context, detail);
+  }
+
+  #pairChanged(context: Context, from: LocatorPair, to: LocatorPair): void {
+    const reach = this.#reach.get(context.id);
+    if (!reach || !isContacted(context)) return;
+    this.#shim6.setPair(context, to);
+    this.#bind(context, reach);
+    this.#event('path-changed', context, { from: pairKey(from), to: pairKey(to) });
+  }
+
+  #onReap(context: Contacted, received: Received<Keepalive | Probe>): void {
+    const reach = this.#reach.get(context.id);
+    if (!reach) return;
+    const { message, source, destination } = received;
+    if (message.message === 'keepalive') reach.reap.keepaliveReceived(this.#now);
+    else reach.reap.probeReceived(message, { local: destination, peer: source }, this.#now);
+    this.#touch(context);
+  }
+
+  #uninstall(context: Context): void {
+    if (!this.#reach.delete(context.id)) return;
+    this.#effects.push({ kind: 'remove', context: context.id as ContextId });
+  }
+
+  #count(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  #event(
+    name: EngineEventName,
+    context: Context | undefined,
+    detail: NonNullable<EngineEvent['detail']>,
+  ): void {
+    const about = context && {
+      context: context.id as ContextId,
+      ulids: context.ulids,
+      localTag: context.localTag,
+    };
+    this.#effects.push({ kind: 'event', event: { at: this.#now, name, ...about, detail } });
+  }
+}
+
+/** RFC 5534 §5.3: told only when it is not what the peer assumes anyway. */
+const keepaliveWish = (config: EngineConfig): number | undefined =>
+  config.reap.sendTimeout === RFC5534.sendTimeout ? undefined : config.reap.sendTimeout;
+
+const bindingOf = (c: Contacted): Binding => ({
+  ulids: c.ulids,
+  forkedInstanceIdentifier: c.forkedInstanceIdentifier,
+  localTag: c.localTag,
+  peerTag: c.s.peerTag,
+  pair: c.s.pair,
+  peerLocators: [...new Set(c.s.peer.locators.map((l) => l.address))],
+});
+
+const sameBinding = (a: Binding, b: Binding): boolean =>
+  a.peerTag === b.peerTag &&
+  pairKey(a.pair) === pairKey(b.pair) &&
+  a.peerLocators.length === b.peerLocators.length &&
+  a.peerLocators.every((l, i) => l === b.peerLocators[i]);
