@@ -92,8 +92,7 @@ export class HostDriver {
     this.#dataPath.onEvent(() => undefined);
     if (notifies(this.#dataPath)) this.#dataPath.onActivity(() => undefined);
     this.#poller.stop();
-    this.#tick?.timer.cancel();
-    this.#tick = undefined;
+    this.#disarm();
   }
 
   setLocalLocators(locators: readonly LocalLocator[]): void {
@@ -219,8 +218,7 @@ export class HostDriver {
     if (!this.#running) return;
     const wanted = this.#engine.nextDeadline();
     if (wanted === this.#tick?.at) return;
-    this.#tick?.timer.cancel();
-    this.#tick = undefined;
+    this.#disarm();
     if (wanted === undefined) return;
     this.#tick = { at: wanted, timer: this.#clock.at(wanted, () => this.#wake(wanted)) };
   }
@@ -232,9 +230,14 @@ export class HostDriver {
     // A deadline that a tick leaves behind would be a busy loop: come back a millisecond later instead.
     if (!this.#running || this.#engine.nextDeadline() !== due) return;
     this.#count('late-deadline');
-    this.#tick?.timer.cancel();
+    this.#disarm();
     const retry = (now + 1) as Millis;
     this.#tick = { at: due, timer: this.#clock.at(retry, () => this.#wake(due)) };
+  }
+
+  #disarm(): void {
+    this.#tick?.timer.cancel();
+    this.#tick = undefined;
   }
 
   #failed(error: unknown, during: string): void {
