@@ -1,7 +1,6 @@
 import { noVerification, type LocatorVerifier } from '../identity/verifier.js';
 import { rankPairs } from '../policy/pairs.js';
 import { isProtectedPeer, isWorthIt } from '../policy/trigger.js';
-import { Reap } from '../reap/reap.js';
 import { RFC5534 } from '../reap/constants.js';
 import { shuffle, type PathStrategy } from '../reap/strategy.js';
 import { isContacted, type Contacted, type Context } from '../shim6/context.js';
@@ -16,9 +15,9 @@ import {
   type Probe,
 } from '../wire/shim6/index.js';
 import { formatTag, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
+import { Reach } from './reach.js';
 import { Deadlines } from './deadlines.js';
 import type {
-  Binding,
   ContextId,
   ContextView,
   Effect,
@@ -38,16 +37,6 @@ export interface HostEngineOptions {
   readonly now: Millis;
   readonly verifier?: LocatorVerifier;
   readonly strategy?: PathStrategy;
-}
-
-/** REAP's side of one context, and what the data path told us of it last. */
-interface Reach {
-  readonly reap: Reap;
-  peerTag: ContextTag;
-  sentPackets: number;
-  receivedPackets: number;
-  observedAt: Millis;
-  binding: Binding;
 }
 
 /**
@@ -111,7 +100,10 @@ export class HostEngine implements HostEngineApi {
     return this.#run(now, () => {
       const context = this.#shim6.context(id);
       const reach = this.#reach.get(id);
-      if (context && reach) this.#observe(context, reach, liveness);
+      if (!context || !reach?.observe(liveness, now)) return;
+      const { lastSent = 0, lastReceived = 0 } = liveness;
+      context.lastActivity = ms(Math.max(context.lastActivity, lastSent, lastReceived));
+      this.#touch(context);
     });
   }
 
@@ -292,9 +284,8 @@ export class HostEngine implements HostEngineApi {
   }
 
   #bind(context: Contacted, reach: Reach): void {
-    const binding = bindingOf(context);
-    if (sameBinding(binding, reach.binding)) return;
-    reach.binding = binding;
+    const binding = reach.rebind(context);
+    if (!binding) return;
     this.#effects.push({ kind: 'update', context: context.id as ContextId, binding });
   }
 
@@ -303,30 +294,6 @@ export class HostEngine implements HostEngineApi {
       return this.#deadlines.set(context.id, undefined);
     const reap = this.#reach.get(context.id)?.reap.deadline();
     this.#deadlines.set(context.id, earliest(this.#shim6.deadline(context), reap));
-  }
-
-  /** Turns what the data path counted into the payload events of RFC 5534 §6.1 and §6.2, in their order. */
-  #observe(context: Context, reach: Reach, l: LivenessSample): void {
-    const sent = l.sentPackets > reach.sentPackets;
-    const received = l.receivedPackets > reach.receivedPackets;
-    const since = reach.observedAt;
-    reach.sentPackets = l.sentPackets;
-    reach.receivedPackets = l.receivedPackets;
-    reach.observedAt = this.#now;
-    if (!sent && !received) return;
-    // A packet counted now was sent or received after the last look, whenever the first unanswered one was.
-    const after = (t: Millis | undefined): Millis =>
-      ms(Math.min(this.#now, Math.max(since, t ?? since)));
-    const { reap } = reach;
-    if (l.unansweredSince !== undefined) {
-      if (received) reap.payloadReceived(after(l.lastReceived), this.#now);
-      if (sent) reap.payloadSent(after(l.unansweredSince));
-    } else {
-      if (sent) reap.payloadSent(after(l.lastSent));
-      if (received) reap.payloadReceived(after(l.owedSince), this.#now);
-    }
-    context.lastActivity = ms(Math.max(context.lastActivity, l.lastSent ?? 0, l.lastReceived ?? 0));
-    this.#touch(context);
   }
 
   #listener(): Shim6Listener {
@@ -362,19 +329,11 @@ export class HostEngine implements HostEngineApi {
   #contacted(context: Contacted, how: 'established' | 'recovered' | 'changed'): void {
     let reach = this.#reach.get(context.id);
     if (!reach) {
-      reach = {
-        reap: this.#newReap(context),
-        peerTag: context.s.peerTag,
-        sentPackets: 0,
-        receivedPackets: 0,
-        observedAt: this.#now,
-        binding: bindingOf(context),
-      };
+      reach = this.#newReach(context);
       this.#reach.set(context.id, reach);
       const { binding } = reach;
       this.#effects.push({ kind: 'install', context: context.id as ContextId, binding });
     } else {
-      reach.peerTag = context.s.peerTag;
       reach.reap.setPeerTag(context.s.peerTag);
       reach.reap.adoptPair(context.s.pair);
       this.#refresh(context);
@@ -388,8 +347,8 @@ export class HostEngine implements HostEngineApi {
     this.#touch(context);
   }
 
-  #newReap(context: Contacted): Reap {
-    return new Reap({
+  #newReach(context: Contacted): Reach {
+    return new Reach(context, {
       constants: this.#config.reap,
       strategy: this.#strategy,
       random: this.#random,
@@ -470,18 +429,3 @@ export class HostEngine implements HostEngineApi {
 /** RFC 5534 §5.3: told only when it is not what the peer assumes anyway. */
 const keepaliveWish = (config: EngineConfig): number | undefined =>
   config.reap.sendTimeout === RFC5534.sendTimeout ? undefined : config.reap.sendTimeout;
-
-const bindingOf = (c: Contacted): Binding => ({
-  ulids: c.ulids,
-  forkedInstanceIdentifier: c.forkedInstanceIdentifier,
-  localTag: c.localTag,
-  peerTag: c.s.peerTag,
-  pair: c.s.pair,
-  peerLocators: [...new Set(c.s.peer.locators.map((l) => l.address))],
-});
-
-const sameBinding = (a: Binding, b: Binding): boolean =>
-  a.peerTag === b.peerTag &&
-  pairKey(a.pair) === pairKey(b.pair) &&
-  a.peerLocators.length === b.peerLocators.length &&
-  a.peerLocators.every((l, i) => l === b.peerLocators[i]);

@@ -159,6 +159,8 @@ export class Reap {
   /** §6.7 to §6.9. `arrival` is the pair the probe came over, from our side. */
   probeReceived(probe: Probe, arrival: LocatorPair, now: Millis): void {
     this.stats.probesReceived++;
+    // Begins first: what it forgets are probes of an earlier exploration, not this one.
+    if (probe.state === 'exploring' && this.#state === 'operational') this.#begin(undefined, now);
     const own = probe.sent[0];
     // The first report describes the probe itself; what the packet says of addresses is what counts.
     if (own) {
@@ -168,7 +170,6 @@ export class Reap {
     const proven = this.#log.proven(probe.received, now);
     if (probe.state !== 'operational') this.#stopKeepalive();
     if (probe.state === 'exploring') {
-      if (this.#state === 'operational') this.#begin(undefined, now);
       this.#enter('inboundOk', 'peer-exploring', now);
       this.#startSend(now);
       this.#sendProbe(now, this.#nextPair());

@@ -1,0 +1,72 @@
+import { Reap, type ReapOptions } from '../reap/reap.js';
+import type { Contacted } from '../shim6/context.js';
+import { samePair } from '../wire/address.js';
+import { ms, type Millis } from '../wire/units.js';
+import type { Binding, LivenessSample } from './types.js';
+
+/** What a data path is told of a context. */
+export const bindingOf = (c: Contacted): Binding => ({
+  ulids: c.ulids,
+  forkedInstanceIdentifier: c.forkedInstanceIdentifier,
+  localTag: c.localTag,
+  peerTag: c.s.peerTag,
+  pair: c.s.pair,
+  peerLocators: [...new Set(c.s.peer.locators.map((l) => l.address))],
+});
+
+const sameBinding = (a: Binding, b: Binding): boolean =>
+  a.peerTag === b.peerTag &&
+  samePair(a.pair, b.pair) &&
+  a.peerLocators.length === b.peerLocators.length &&
+  a.peerLocators.every((l, i) => l === b.peerLocators[i]);
+
+/** REAP's side of one context, with what the data path was told and what it told us last. */
+export class Reach {
+  readonly reap: Reap;
+  #binding: Binding;
+  #sentPackets = 0;
+  #receivedPackets = 0;
+  #observedAt: Millis;
+
+  constructor(context: Contacted, options: ReapOptions) {
+    this.reap = new Reap(options);
+    this.#binding = bindingOf(context);
+    this.#observedAt = options.now;
+  }
+
+  get binding(): Binding {
+    return this.#binding;
+  }
+
+  /** The new binding, or undefined when nothing in it has changed. */
+  rebind(context: Contacted): Binding | undefined {
+    const binding = bindingOf(context);
+    if (sameBinding(binding, this.#binding)) return undefined;
+    this.#binding = binding;
+    return binding;
+  }
+
+  /**
+   * Turns what the data path counted into the payload events of RFC 5534 §6.1 and §6.2, in their order. False: nothing
+   * was counted since the last look.
+   */
+  observe(l: LivenessSample, now: Millis): boolean {
+    const sent = l.sentPackets > this.#sentPackets;
+    const received = l.receivedPackets > this.#receivedPackets;
+    const since = this.#observedAt;
+    this.#sentPackets = l.sentPackets;
+    this.#receivedPackets = l.receivedPackets;
+    this.#observedAt = now;
+    // What is counted only now happened after the last look, whenever the first unanswered packet was.
+    const after = (t: Millis | undefined): Millis => ms(Math.min(now, Math.max(since, t ?? since)));
+    const { reap } = this;
+    if (l.unansweredSince !== undefined) {
+      if (received) reap.payloadReceived(after(l.lastReceived), now);
+      if (sent) reap.payloadSent(after(l.unansweredSince));
+    } else {
+      if (sent) reap.payloadSent(after(l.lastSent));
+      if (received) reap.payloadReceived(after(l.owedSince), now);
+    }
+    return sent || received;
+  }
+}
