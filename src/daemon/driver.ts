@@ -10,7 +10,7 @@ import type {
   LocalLocator,
 } from '../engine/types.js';
 import type { Address, LocatorPair } from '../wire/address.js';
-import type { ContextTag, Millis } from '../wire/units.js';
+import { addMs, type ContextTag, type Millis } from '../wire/units.js';
 import type { Clock, Timer } from './clock.js';
 import { LivenessPoller } from './liveness-poller.js';
 
@@ -213,26 +213,34 @@ export class HostDriver {
     this.#options.onEvent?.(event);
   }
 
-  /** Wakes the engine at its next deadline. */
+  /**
+   * Wakes the engine at its next deadline. Deadlines move away with every packet, so an armed timer that is early is
+   * kept: waking for nothing now and then is cheaper than a new timer each time.
+   */
   #schedule(): void {
     if (!this.#running) return;
     const wanted = this.#engine.nextDeadline();
-    if (wanted === this.#tick?.at) return;
-    this.#disarm();
-    if (wanted === undefined) return;
-    this.#tick = { at: wanted, timer: this.#clock.at(wanted, () => this.#wake(wanted)) };
+    if (wanted === undefined) return this.#disarm();
+    if (this.#tick !== undefined && this.#tick.at <= wanted) return;
+    this.#arm(wanted);
   }
 
-  #wake(due: Millis): void {
+  #arm(at: Millis): void {
+    this.#disarm();
+    this.#tick = { at, timer: this.#clock.at(at, () => this.#wake()) };
+  }
+
+  #wake(): void {
     this.#tick = undefined;
     const now = this.#clock.now();
+    const due = this.#engine.nextDeadline();
+    if (due === undefined || due > now) return this.#schedule();
     this.#guard('tick', () => this.#engine.tick(now));
     // A deadline that a tick leaves behind would be a busy loop: come back a millisecond later instead.
-    if (!this.#running || this.#engine.nextDeadline() !== due) return;
+    const left = this.#engine.nextDeadline();
+    if (!this.#running || left === undefined || left > now) return;
     this.#count('late-deadline');
-    this.#disarm();
-    const retry = (now + 1) as Millis;
-    this.#tick = { at: due, timer: this.#clock.at(retry, () => this.#wake(due)) };
+    this.#arm(addMs(now, 1));
   }
 
   #disarm(): void {
