@@ -14,10 +14,11 @@ import {
   type StatusJson,
 } from '../control/schema.js';
 import type { ControlSource } from '../control/source.js';
-import type { ContextView, Effect, HostEngineApi, LocalLocator } from '../engine/types.js';
+import type { ContextView, HostEngineApi, LocalLocator } from '../engine/types.js';
 import { commonPrefixLength, parseAddress, type Address } from '../wire/address.js';
 import type { Millis } from '../wire/units.js';
 import { nameOf, type DaemonConfig } from './config.js';
+import type { HostDriver } from './driver.js';
 import type { EventLog } from './event-log.js';
 import { resolvePeer, resolveTag, type ResolvedPeer } from './resolve.js';
 import { contextJson, locatorJson, pathJson, sessionJson, type ViewTools } from './views.js';
@@ -27,10 +28,10 @@ export interface DaemonAccess {
   readonly engine: Pick<HostEngineApi, 'contexts' | 'localLocators' | 'refusals' | 'counters'>;
   now(): Millis;
   /** Calls the engine and carries out what it wants done; an error of the engine comes through. */
-  perform(call: (engine: HostEngineApi, now: Millis) => Effect[]): void;
+  readonly driver: Pick<HostDriver, 'establish' | 'explore' | 'forget' | 'counters'>;
   dataPath(): { readonly name: string; readonly counters: Readonly<Record<string, number>> };
   config(): DaemonConfig;
-  reload(): Promise<Omit<ReloadJson, 'schema' | 'now'>>;
+  reload(): Omit<ReloadJson, 'schema' | 'now'>;
   readonly version: string;
   /** Milliseconds of the wall clock. */
   readonly startedAt: number;
@@ -97,7 +98,10 @@ export class EngineControlSource implements ControlSource {
       lastEvent: this.#events.last(),
       locators: { total: local.length, operational: local.filter((l) => l.operational).length },
       refusals: refusals.map((r) => ({ ...r, until: tools.wall(r.until) })),
-      counters: { engine: { ...engine.counters() }, dataPath: { ...dataPath.counters } },
+      counters: {
+        engine: { ...engine.counters(), ...this.#daemon.driver.counters() },
+        dataPath: { ...dataPath.counters },
+      },
     };
   }
 
@@ -170,7 +174,7 @@ export class EngineControlSource implements ControlSource {
 
   explore(text: string): DoneJson {
     const { address, contexts } = this.#peer(text);
-    this.#daemon.perform((engine, now) => engine.explore(address, now));
+    this.#daemon.driver.explore(address);
     const tags = this.#tagsOf(contexts);
     return this.#done(`exploring all paths to ${address} (${tags.length} contexts)`, tags);
   }
@@ -183,7 +187,7 @@ export class EngineControlSource implements ControlSource {
         'REHOME_E_NO_CONTEXT',
         `the context with ${ulids.peer} has no tag yet`,
       );
-    this.#daemon.perform((engine, now) => engine.forget(localTag, now));
+    this.#daemon.driver.forget(localTag);
     return this.#done(`forgot the context ${ulids.local} -> ${ulids.peer}`, this.#tagsOf([view]));
   }
 
@@ -193,18 +197,15 @@ export class EngineControlSource implements ControlSource {
       request.local === undefined
         ? bestLocal(peer, this.#daemon.engine.localLocators())
         : parseAddress(request.local);
-    this.#daemon.perform((engine, now) =>
-      engine.establish({ local, peer }, now, request.forkedInstanceIdentifier),
-    );
+    this.#daemon.driver.establish({ local, peer }, request.forkedInstanceIdentifier);
     const contexts = this.#daemon.engine
       .contexts()
       .filter((c) => c.ulids.local === local && c.ulids.peer === peer);
     return this.#done(`establishing a context ${local} -> ${peer}`, this.#tagsOf(contexts));
   }
 
-  async reload(): Promise<ReloadJson> {
-    const result = await this.#daemon.reload();
-    return { ...this.#envelope(), ...result };
+  reload(): ReloadJson {
+    return { ...this.#envelope(), ...this.#daemon.reload() };
   }
 
   #peer(text: string): ResolvedPeer {

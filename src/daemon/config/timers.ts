@@ -41,7 +41,7 @@ const reap = (
 export const TIMER_KEYS: readonly TimerKey[] = [
   reap('sendTimeout', 'RFC 5534 §7', 'duration', [10, 65_535_000]), // 16 bits of seconds on the wire (§5.3)
   reap('keepaliveTimeout', 'RFC 5534 §7', 'duration', [10, 65_535_000]),
-  reap('keepaliveShare', 'RFC 5534 §4.1', 'ratio', [0.05, 0.9]),
+  reap('sendJitter', 'RFC 5534 §4.1', 'ratio', [0, 1]),
   reap('initialProbeTimeout', 'RFC 5534 §7'),
   reap('initialProbes', 'RFC 5534 §7', 'count', [1, 1_000]),
   reap('maxProbeTimeout', 'RFC 5534 §4.3'),
@@ -109,10 +109,10 @@ export function timerWarnings(constants: {
       `send_timeout is ${r.sendTimeout / 1_000} s${profile}: ${side}; RFC 5534 §7 recommends 10 s to 100 s, default ${RFC5534.sendTimeout / 1_000} s`,
     );
   }
-  if (r.keepaliveShare < 1 / 3 || r.keepaliveShare > 1 / 2)
+  if (r.sendTimeout % 1_000 !== 0)
     warn(
-      'keepalive_share',
-      `keepalive_share is ${r.keepaliveShare}: RFC 5534 §4.1 recommends one third to one half`,
+      'send_timeout',
+      `send_timeout is ${r.sendTimeout} ms: peers are told whole seconds (RFC 5534 §5.3), rounded, and may keep alive too seldom`,
     );
   if (s.idleTeardown < 300_000)
     warn(

@@ -1,0 +1,252 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ControlServer } from '../control/server.js';
+import type { ReloadJson } from '../control/schema.js';
+import type { EngineEvent, LocalLocator } from '../engine/types.js';
+import { HostEngine } from '../engine/host.js';
+import { RehomeError } from '../wire/errors.js';
+import type { DaemonConfig } from './config.js';
+import { changedKeys, refuseRestartKeys } from './config/diff.js';
+import { EngineControlSource } from './control-source.js';
+import { HostDriver } from './driver.js';
+import { EventLog } from './event-log.js';
+import { chooseLocators, type HostAddress } from './locators.js';
+import type { Log } from './log.js';
+import { version } from './version.js';
+import type { AddressWatch, OpenedDataPath, World } from './world.js';
+
+export interface DaemonOptions {
+  readonly config: DaemonConfig;
+  /** Reads the configuration again. */
+  readonly reread: () => DaemonConfig;
+  readonly world: World;
+  readonly log: Log;
+}
+
+const LOUD = new Set<EngineEvent['name']>([
+  'failure-suspected',
+  'establishment-failed',
+  'confused',
+  'limit',
+]);
+
+/** The composition root: configuration, addresses, engine, data path, driver and control API of one host. */
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #log: Log;
+  readonly #events = new EventLog();
+  /** How to take back what was done, newest last. */
+  readonly #undo: { readonly what: string; readonly run: () => void | Promise<void> }[] = [];
+  readonly #startedAt = Date.now();
+  #config: DaemonConfig;
+  #engine!: HostEngine;
+  #driver!: HostDriver;
+  #opened!: OpenedDataPath;
+  #watch!: AddressWatch;
+  #locators: readonly LocalLocator[] = [];
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#log = options.log;
+  }
+
+  /**
+   * Starts everything, or nothing: a start that fails takes back what it did.
+   * @throws RehomeError that says what is missing or in the way.
+   */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options);
+    try {
+      await daemon.#start();
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+    return daemon;
+  }
+
+  get config(): DaemonConfig {
+    return this.#config;
+  }
+
+  /** Takes back everything: control socket, timers, data path, lock. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#takeBack();
+    return this.#stopping;
+  }
+
+  /**
+   * Reads the configuration again and applies it; contexts live on.
+   * @throws ConfigError, or RehomeError REHOME_E_RESTART; nothing has changed then.
+   */
+  reload(): Omit<ReloadJson, 'schema' | 'now'> {
+    const before = this.#config;
+    const next = this.#options.reread();
+    refuseRestartKeys(before, next);
+    const changed = changedKeys(before, next);
+    try {
+      this.#apply(next);
+    } catch (error) {
+      this.#apply(before);
+      throw error;
+    }
+    const contexts = this.#engine.contexts().length;
+    const done =
+      changed.length === 0
+        ? 'nothing has changed'
+        : `reloaded: ${changed.join(', ')}; ${contexts} contexts kept`;
+    this.#log.info({ changed, contexts }, 'configuration reloaded');
+    for (const warning of next.warnings) this.#log.warn(warning);
+    return { done, changed, warnings: [...next.warnings], contexts };
+  }
+
+  async #start(): Promise<void> {
+    const { world } = this.#options;
+    world.check();
+    this.#undoable('lock', world.lock());
+    this.#watch = await world.watchAddresses(
+      (addresses) => this.#addressesChanged(addresses),
+      this.#reporter('watching addresses'),
+    );
+    this.#undoable('address watch', () => this.#watch.close());
+    this.#locators = chooseLocators(this.#config, this.#watch.current());
+    await this.#openDataPath();
+    this.#startEngine();
+    await this.#openControl();
+    this.#announce();
+  }
+
+  async #openDataPath(): Promise<void> {
+    const { world } = this.#options;
+    const report = this.#reporter('data path');
+    this.#opened = await world.openDataPath(this.#config, this.#locators, report);
+    this.#undoable('data path', () => this.#opened.dataPath.close());
+  }
+
+  #startEngine(): void {
+    const { clock, random } = this.#options.world;
+    this.#engine = new HostEngine({ config: this.#config.engine, random, now: clock.now() });
+    this.#driver = new HostDriver({
+      engine: this.#engine,
+      dataPath: this.#opened.dataPath,
+      clock,
+      onEvent: (event) => this.#record(event),
+      onError: (error, during) => this.#reporter(during)(error),
+    });
+    this.#driver.start();
+    this.#undoable('driver', () => this.#driver.stop());
+    // Addresses may have changed while the data path opened.
+    this.#opened.locatorsChanged(this.#locators);
+    this.#driver.setLocalLocators(this.#locators);
+  }
+
+  async #openControl(): Promise<void> {
+    const { socket, mode, group } = this.#config.control;
+    const { world } = this.#options;
+    mkdirSync(dirname(socket), { recursive: true, mode: 0o755 });
+    const source = new EngineControlSource(
+      {
+        engine: this.#engine,
+        driver: this.#driver,
+        now: () => world.clock.now(),
+        dataPath: () => ({
+          name: this.#opened.dataPath.name,
+          counters: this.#opened.dataPath.counters(),
+        }),
+        config: () => this.#config,
+        reload: () => this.reload(),
+        version: version(),
+        startedAt: this.#startedAt,
+      },
+      this.#events,
+    );
+    const server = new ControlServer(source, {
+      socket,
+      mode,
+      ...(group === undefined ? {} : { gid: world.groupId(group) }),
+      onError: this.#reporter('control API'),
+    });
+    this.#undoable('control socket', () => server.close());
+    await server.listen();
+  }
+
+  #announce(): void {
+    for (const warning of this.#config.warnings) this.#log.warn(warning);
+    if (this.#locators.length === 0)
+      this.#log.warn('no address of this host may be a locator yet: see interfaces and prefixes');
+    if (this.#locators.length === 1)
+      this.#log.warn({ locator: this.#locators[0]?.address }, 'only one locator: nowhere to go');
+    this.#log.info(
+      {
+        version: version(),
+        pid: process.pid,
+        config: this.#config.file,
+        socket: this.#config.control.socket,
+        profile: this.#config.engine.profile,
+        dataPath: this.#opened.dataPath.name,
+        locators: this.#locators.map((l) => l.address),
+      },
+      'ready',
+    );
+  }
+
+  #apply(config: DaemonConfig): void {
+    this.#driver.configure(config.engine);
+    this.#config = config;
+    this.#log.level = config.log.level;
+    this.#addressesChanged(this.#watch.current());
+  }
+
+  #addressesChanged(addresses: readonly HostAddress[]): void {
+    const next = chooseLocators(this.#config, addresses);
+    if (JSON.stringify(next) === JSON.stringify(this.#locators)) return;
+    this.#logLocators(next);
+    this.#locators = next;
+    if (this.#driver === undefined || this.#stopping !== undefined) return;
+    this.#opened.locatorsChanged(next);
+    this.#driver.setLocalLocators(next);
+  }
+
+  #logLocators(next: readonly LocalLocator[]): void {
+    const usable = (l: readonly LocalLocator[]): string[] =>
+      l.filter((x) => x.operational).map((x) => x.address);
+    this.#log.info(
+      { usable: usable(next), before: usable(this.#locators), total: next.length },
+      'locators changed',
+    );
+  }
+
+  #record(event: EngineEvent): void {
+    const { clock } = this.#options.world;
+    const at = new Date(Date.now() - (clock.now() - event.at)).toISOString();
+    const { name, tag, ulids, detail } = this.#events.add(event, at);
+    const fields = { tag, local: ulids?.local, peer: ulids?.peer, ...detail };
+    this.#log[LOUD.has(event.name) ? 'warn' : 'info'](fields, name);
+  }
+
+  #reporter(during: string): (error: unknown) => void {
+    return (error) => {
+      const code = error instanceof RehomeError ? error.code : undefined;
+      const stack =
+        error instanceof RehomeError || !(error instanceof Error) ? undefined : error.stack;
+      const message = error instanceof Error ? error.message : String(error);
+      this.#log.error({ during, code, stack }, message);
+    };
+  }
+
+  #undoable(what: string, run: () => void | Promise<void>): void {
+    this.#undo.push({ what, run });
+  }
+
+  async #takeBack(): Promise<void> {
+    for (let step = this.#undo.pop(); step !== undefined; step = this.#undo.pop()) {
+      try {
+        await step.run();
+      } catch (error) {
+        this.#reporter(`stopping: ${step.what}`)(error);
+      }
+    }
+  }
+}
