@@ -1,20 +1,15 @@
 import { noVerification, type LocatorVerifier } from '../identity/verifier.js';
 import { rankPairs } from '../policy/pairs.js';
 import { isProtectedPeer, isWorthIt } from '../policy/trigger.js';
-import { RFC5534 } from '../reap/constants.js';
 import { shuffle, type PathStrategy } from '../reap/strategy.js';
 import { isContacted, type Contacted, type Context } from '../shim6/context.js';
 import { earliest, type Received, type Shim6Listener } from '../shim6/core.js';
 import { Shim6 } from '../shim6/shim6.js';
 import { isUsableLocator, pairKey, type Address, type LocatorPair } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
-import {
-  buildControlPacket,
-  LOCATOR_FLAG,
-  type Keepalive,
-  type Probe,
-} from '../wire/shim6/index.js';
+import { buildControlPacket, type Keepalive, type Probe } from '../wire/shim6/index.js';
 import { formatTag, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
+import { keepaliveWish, ownLocator, recoveryDetail } from './describe.js';
 import { Reach } from './reach.js';
 import { Deadlines } from './deadlines.js';
 import type {
@@ -66,6 +61,7 @@ export class HostEngine implements HostEngineApi {
       maxContexts: options.config.maxContexts,
       random: options.random,
       verifier: options.verifier ?? noVerification,
+      admits: (peer) => isProtectedPeer(peer, [], this.#config.leave),
       listener: this.#listener(),
       now: options.now,
     });
@@ -169,18 +165,13 @@ export class HostEngine implements HostEngineApi {
       const wish = keepaliveWish(config);
       const changed = wish !== keepaliveWish(this.#config);
       this.#config = config;
-      this.#shim6.configure({
-        constants: config.shim6,
-        keepaliveTimeout: changed ? config.reap.sendTimeout : wish,
-        maxContexts: config.maxContexts,
-      });
+      const { shim6: constants, maxContexts } = config;
+      // Whoever was told another value must be told the default too, once.
+      const keepaliveTimeout = changed ? config.reap.sendTimeout : wish;
+      this.#shim6.configure({ constants, keepaliveTimeout, maxContexts });
       for (const { reap } of this.#reach.values()) reap.configure(config.reap);
       if (changed) this.#tellLocators(true);
-      this.#shim6.configure({
-        constants: config.shim6,
-        keepaliveTimeout: wish,
-        maxContexts: config.maxContexts,
-      });
+      this.#shim6.configure({ constants, keepaliveTimeout: wish, maxContexts });
       for (const context of this.#shim6.contexts()) this.#touch(context);
     });
   }
@@ -248,16 +239,7 @@ export class HostEngine implements HostEngineApi {
 
   /** Tells peers of our locators; a locator out of order is told as BROKEN, not left out: its index stays. */
   #tellLocators(always: boolean): void {
-    const own = this.#locators.map((l) => ({
-      address: l.address,
-      preference: {
-        flags:
-          (l.operational ? 0 : LOCATOR_FLAG.broken) | (l.transient ? LOCATOR_FLAG.transient : 0),
-        priority: l.priority,
-        weight: l.weight,
-      },
-    }));
-    this.#shim6.setOwnLocators(own, this.#now, always);
+    this.#shim6.setOwnLocators(this.#locators.map(ownLocator), this.#now, always);
     for (const context of this.#shim6.contexts()) this.#touch(context);
   }
 
@@ -370,20 +352,9 @@ export class HostEngine implements HostEngineApi {
 
   #reapState(context: Context, from: string, to: Probe['state'], why: string): void {
     if (from === 'operational') this.#event('failure-suspected', context, { why });
-    const name = (
-      { operational: 'operational', exploring: 'exploring', inboundOk: 'inbound-ok' } as const
-    )[to];
-    const last = this.#reach.get(context.id)?.reap.lastRecovery;
-    const detail =
-      to === 'operational' && last
-        ? {
-            why,
-            explorationMs: last.endedAt - last.startedAt,
-            probesSent: last.probesSent,
-            ...(last.detection === undefined ? {} : { detectionMs: last.detection }),
-          }
-        : { why };
-    this.#event(name, context, detail);
+    const name = to === 'inboundOk' ? 'inbound-ok' : to;
+    const last = to === 'operational' ? this.#reach.get(context.id)?.reap.lastRecovery : undefined;
+    this.#event(name, context, last ? { why, ...recoveryDetail(last) } : { why });
   }
 
   #pairChanged(context: Context, from: LocatorPair, to: LocatorPair): void {
@@ -425,7 +396,3 @@ export class HostEngine implements HostEngineApi {
     this.#effects.push({ kind: 'event', event: { at: this.#now, name, ...about, detail } });
   }
 }
-
-/** RFC 5534 §5.3: told only when it is not what the peer assumes anyway. */
-const keepaliveWish = (config: EngineConfig): number | undefined =>
-  config.reap.sendTimeout === RFC5534.sendTimeout ? undefined : config.reap.sendTimeout;

@@ -61,6 +61,8 @@ export interface Shim6Options {
   readonly maxContexts: number;
   readonly random: RandomSource;
   readonly verifier: LocatorVerifier;
+  /** Whether this ULID(peer) may make a context with us at all. Default: everybody. */
+  readonly admits?: (peer: Address) => boolean;
   readonly listener: Shim6Listener;
   readonly now: Millis;
 }
@@ -77,6 +79,7 @@ export class Core {
   readonly counters = new Map<string, number>();
   readonly random: RandomSource;
   readonly verifier: LocatorVerifier;
+  readonly admits: (peer: Address) => boolean;
   readonly listener: Shim6Listener;
   constants: Shim6Constants;
   keepaliveTimeout: number | undefined;
@@ -90,6 +93,7 @@ export class Core {
   constructor(options: Shim6Options) {
     this.random = options.random;
     this.verifier = options.verifier;
+    this.admits = options.admits ?? (() => true);
     this.listener = options.listener;
     this.constants = options.constants;
     this.keepaliveTimeout = options.keepaliveTimeout;
@@ -107,9 +111,16 @@ export class Core {
     this.counters.set(name, (this.counters.get(name) ?? 0) + 1);
   }
 
-  /** Is this a ULID that we may have a context for? Strangers must not make us answer for others' addresses. */
-  isOwnUlid(ulids: LocatorPair): boolean {
-    return this.ownAddresses.has(ulids.local) && !this.ownAddresses.has(ulids.peer);
+  /**
+   * May a stranger begin a context for these ULIDs? Ours must be ours, the peer's must not be, and the peer must be
+   * welcome. Counts the reason when not.
+   */
+  mayBegin(ulids: LocatorPair): boolean {
+    if (!this.ownAddresses.has(ulids.local)) this.drop('ulid-not-local');
+    else if (this.ownAddresses.has(ulids.peer)) this.drop('ulid-ours');
+    else if (!this.admits(ulids.peer)) this.drop('peer-left-alone');
+    else return true;
+    return false;
   }
 
   /** Counts a message that is not acted on, under its reason. */

@@ -104,7 +104,7 @@ export function onI1(core: Core, received: Received<I1>): void {
   const { ulids, instance } = identify(received);
   const { message } = received;
   const context = core.table.byUlids(ulids, instance);
-  if (!context && !core.isOwnUlid(ulids)) return core.drop('ulid-not-local');
+  if (!context && !core.mayBegin(ulids)) return;
   core.refusals.clear(ulids.peer);
   // Whoever is neither the ULID nor a known locator gets an R1: an R2 would tell it our tag.
   const known =
@@ -252,7 +252,7 @@ export function accept(
 ): void {
   const { message, source, destination } = received;
   const existing = core.table.byUlids(ulids, instance);
-  if (!existing && !core.isOwnUlid(ulids)) return core.drop('ulid-not-local');
+  if (!existing && !core.mayBegin(ulids)) return;
   const known = existing && isContacted(existing) ? existing.s.peer : ulidOnly(ulids.peer);
   const read = readPeerSet(core, received, ulids.peer, known);
   if (!read) return;
