@@ -44,13 +44,21 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'POST /v1/reload': (source) => source.reload(),
 };
 
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ControlError('REHOME_E_REQUEST', `${text} is not a context tag`);
+  }
+}
+
 /** @throws ControlError REHOME_E_NOT_FOUND, REHOME_E_METHOD. */
 export function findRoute(method: string, path: string): Handler {
   const handler = ROUTES[`${method} ${path}`];
   if (handler !== undefined) return handler;
   const context = /^\/v1\/contexts\/([^/]+)$/.exec(path)?.[1];
   if (context !== undefined && method === 'GET')
-    return (source) => source.context(decodeURIComponent(context));
+    return (source) => source.context(decode(context));
   const other = method === 'GET' ? 'POST' : 'GET';
   if (ROUTES[`${other} ${path}`] !== undefined || context !== undefined)
     throw new ControlError(

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createConnection, type Socket } from 'node:net';
 import { RehomeError } from '../wire/errors.js';
@@ -171,7 +171,8 @@ async function removeStaleSocket(path: string): Promise<void> {
     probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown'));
   });
   if (outcome === 'ENOENT') return;
-  if (outcome === 'ECONNREFUSED') {
+  // A regular file refuses connections, too.
+  if (outcome === 'ECONNREFUSED' && lstatSync(path).isSocket()) {
     unlinkSync(path);
     return;
   }
