@@ -48,7 +48,11 @@ export class BpfMap extends BpfHandle {
     const result = this.#element(CMD.MAP_UPDATE_ELEM, key, value, flags);
     if (result === -ENOSPC || result === -7) {
       const { name, maxEntries } = this.definition;
-      throw new RehomeError('REHOME_E_MAP_FULL', `bpf map ${name} holds ${maxEntries} at most`, name);
+      throw new RehomeError(
+        'REHOME_E_MAP_FULL',
+        `bpf map ${name} holds ${maxEntries} at most`,
+        name,
+      );
     }
     check(`writing bpf map ${this.definition.name}`, result);
   }

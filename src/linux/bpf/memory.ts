@@ -1,12 +1,10 @@
-import koffi from 'koffi';
-import { check, int, libc, ptr, syscall } from '../libc.js';
-import { number } from './numbers.js';
+import { libc } from '../libc.js';
+import { addressOf, MAP_SHARED, mmap, munmap, PROT_READ, PROT_WRITE } from '../syscalls.js';
+
+export { addressOf };
 
 /** Octets outside the JavaScript heap: their address never changes, so a structure may hold it. Zeroed. */
 export const fixed = (length: number): Uint8Array => new Uint8Array(new ArrayBuffer(length));
-
-/** Where `bytes` (from `fixed`) lie, for structures that contain pointers. Keep `bytes` referenced meanwhile. */
-export const addressOf = (bytes: Uint8Array): bigint => BigInt(koffi.address(bytes));
 
 const sysconf = libc.func('long sysconf(int name)');
 const SC_PAGESIZE = 30;
@@ -14,13 +12,9 @@ const SC_PAGESIZE = 30;
 /** The page size in octets. */
 export const pageSize = (): number => Number(sysconf(SC_PAGESIZE));
 
-const PROT_READ = 1;
-const PROT_WRITE = 2;
-const MAP_SHARED = 1;
-
-/** Kernel memory seen as an ArrayBuffer. After `unmap` nobody may touch `buffer`. */
+/** Kernel memory seen as octets. After `unmap` nobody may touch `bytes`. */
 export interface Mapping {
-  readonly buffer: ArrayBuffer;
+  readonly bytes: Uint8Array;
   unmap(): void;
 }
 
@@ -29,27 +23,8 @@ export interface Mapping {
  * @throws SyscallError
  */
 export function mapShared(fd: number, length: number, offset: number, writable: boolean): Mapping {
-  const protection = PROT_READ | (writable ? PROT_WRITE : 0);
-  const at = check(
-    'mmap of a bpf map',
-    syscall(
-      number('mmap'),
-      ptr(null),
-      int(length),
-      int(protection),
-      int(MAP_SHARED),
-      int(fd),
-      int(offset),
-    ),
-  );
-  let mapped = true;
-  return {
-    buffer: koffi.view(BigInt(at), length),
-    unmap: () => {
-      if (mapped) check('munmap', syscall(number('munmap'), int(at), int(length)));
-      mapped = false;
-    },
-  };
+  const bytes = mmap(fd, length, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, offset);
+  return { bytes, unmap: () => munmap(bytes) };
 }
 
 /** A little-endian structure under construction; every octet not set is zero, as the kernel demands. */

@@ -22,9 +22,9 @@ export class RingReader {
     this.#consumer = mapShared(map.fd, page, 0, true);
     // The data follow twice in a row, so that a record is never in two pieces.
     this.#producer = mapShared(map.fd, page + 2 * this.#size, page, false);
-    this.#consumed = new BigUint64Array(this.#consumer.buffer, 0, 1);
-    this.#produced = new BigUint64Array(this.#producer.buffer, 0, 1);
-    this.#data = new DataView(this.#producer.buffer, page);
+    this.#consumed = new BigUint64Array(this.#consumer.bytes.buffer, 0, 1);
+    this.#produced = new BigUint64Array(this.#producer.bytes.buffer, 0, 1);
+    this.#data = new DataView(this.#producer.bytes.buffer, page);
     this.#position = this.#consumed[0] ?? 0n;
   }
 

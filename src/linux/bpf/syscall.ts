@@ -1,6 +1,6 @@
-import { check, int, ptr, syscall } from '../libc.js';
+import { check, int, ptr } from '../libc.js';
+import { close, sys } from '../syscalls.js';
 import { Struct } from './memory.js';
-import { number } from './numbers.js';
 
 /** Commands and constants of bpf(2), from linux/bpf.h. */
 export const CMD = {
@@ -19,11 +19,7 @@ export const ATTACH = { TCX_INGRESS: 46, TCX_EGRESS: 47 } as const;
 
 /** One bpf(2) call; a result, or -errno. The structures `attr` points at must stay referenced. */
 export const bpf = (command: number, attr: Struct): number =>
-  syscall(number('bpf'), int(command), ptr(attr.bytes), int(attr.bytes.length));
-
-export function closeFd(fd: number): void {
-  check('close', syscall(number('close'), int(fd)));
-}
+  sys('bpf', int(command), ptr(attr.bytes), int(attr.bytes.length));
 
 /**
  * A program or link or map as file descriptor. The kernel frees the object with the last descriptor, so a killed
@@ -39,7 +35,7 @@ export class BpfHandle {
   }
   /** Idempotent. */
   close(): void {
-    if (this.#fd >= 0) closeFd(this.#fd);
+    if (this.#fd >= 0) close(this.#fd);
     this.#fd = -1;
   }
 }
