@@ -1,4 +1,4 @@
-import type { EngineEvent } from '../engine/types.js';
+import type { ContextView, EngineEvent } from '../engine/types.js';
 import type { ReapProfileName } from '../reap/constants.js';
 import { pairKey, type Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
@@ -40,6 +40,8 @@ export interface FailoverOptions {
 }
 
 const SAMPLE_MS = 250;
+/** A retransmission timer that backed off for the whole outage waits as long again, two minutes at most. */
+const TCP_PATIENCE_MS = 150_000;
 const ESTABLISH_MS = 8_000;
 const PORTS = { sourcePort: 40_000, destinationPort: 5_001 };
 
@@ -50,6 +52,11 @@ const PORTS = { sourcePort: 40_000, destinationPort: 5_001 };
  */
 export function runFailover(options: FailoverOptions): FailoverReport {
   return new Failover(options).run();
+}
+
+interface BothWays {
+  readonly AtoB: DirectionPath;
+  readonly BtoA: DirectionPath;
 }
 
 class Failover {
@@ -111,11 +118,11 @@ class Failover {
     if (!established) return this.#report(before, 'the hosts did not establish a context');
     this.#makeCut(before);
     const deadline = addMs(this.#cutAt, this.#options.patienceMs ?? 300_000);
-    const recovered = clock.runWhile(
-      deadline,
-      () => this.#recoveredAt !== undefined && this.#lastBytesAt > this.#recoveredAt,
-    );
-    if (!recovered) return this.#report(before, this.#whyNot());
+    if (!clock.runWhile(deadline, () => this.#recoveredAt !== undefined)) {
+      return this.#report(before, this.#whyNot());
+    }
+    const resumed = clock.runWhile(addMs(clock.now(), TCP_PATIENCE_MS), () => this.#flows());
+    if (!resumed) return this.#report(before, 'no data arrived after the session recovered');
     clock.run(this.#options.goOnMs ?? 10_000);
     this.#sender.finish();
     const finished = clock.runWhile(addMs(clock.now(), 120_000), () => this.#sender.done);
@@ -146,7 +153,7 @@ class Failover {
     return [this.#a, this.#b].every((host) => context(host)?.state === 'ESTABLISHED');
   }
 
-  #makeCut(inUse: { AtoB: DirectionPath; BtoA: DirectionPath }): void {
+  #makeCut(inUse: BothWays): void {
     const { clock, network, random } = this.#world;
     const paths = {
       AtoB: { from: 'A' as const, ...endpoints(inUse.AtoB) },
@@ -209,21 +216,21 @@ class Failover {
     return round(at - this.#startedAt);
   }
 
-  #directions(): { AtoB: DirectionPath; BtoA: DirectionPath } {
+  #directions(): BothWays {
     return { AtoB: direction(this.#a, this.#b), BtoA: direction(this.#b, this.#a) };
   }
 
   #whyNot(): string {
-    if (this.#detectedAt === undefined) return 'no host noticed the cut';
-    return this.#recoveredAt === undefined
-      ? 'the hosts did not find a path that works'
-      : 'the session recovered, but no data arrived afterwards';
+    return this.#detectedAt === undefined
+      ? 'no host noticed the cut'
+      : 'the hosts did not find a path that works';
   }
 
-  #report(
-    before: ReturnType<Failover['#directions']>,
-    failure: string | undefined,
-  ): FailoverReport {
+  #flows(): boolean {
+    return this.#recoveredAt !== undefined && this.#lastBytesAt > this.#recoveredAt;
+  }
+
+  #report(before: BothWays, failure: string | undefined): FailoverReport {
     const after = this.#directions();
     const { received, verified } = this.#receiver;
     const { sent } = this.#sender;
@@ -293,10 +300,7 @@ function ulid(host: SimHost): Address {
   return first;
 }
 
-const context = (host: SimHost): ReturnType<typeof lookUp> => lookUp(host);
-function lookUp(host: SimHost) {
-  return host.engine?.contexts()[0];
-}
+const context = (host: SimHost): ContextView | undefined => host.engine?.contexts()[0];
 
 /** The pair a host sends over: its context's, or the ULIDs while there is none. */
 function direction(from: SimHost, to: SimHost): DirectionPath {

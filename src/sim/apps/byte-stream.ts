@@ -43,6 +43,7 @@ export class StreamSender {
   #recoverUntil: number | undefined;
   #smoothed: number | undefined;
   #variance = 0;
+  #fastest = Infinity;
   #rto = INITIAL_RTO;
   /** The octet whose acknowledgement gives a round trip time, and when it left (Karn: never a retransmitted one). */
   #timed: { readonly end: number; readonly at: Millis } | undefined;
@@ -170,6 +171,11 @@ export class StreamSender {
     if (this.#timed === undefined || acknowledged < this.#timed.end) return;
     const rtt = this.#options.clock.now() - this.#timed.at;
     this.#timed = undefined;
+    this.#fastest = Math.min(this.#fastest, rtt);
+    // A queue builds up: leave slow start before it overflows, as HyStart does (RFC 9406).
+    if (rtt > 1.5 * this.#fastest + 4) {
+      this.#threshold = Math.min(this.#threshold, this.#congestionWindow);
+    }
     if (this.#smoothed === undefined) {
       this.#smoothed = rtt;
       this.#variance = rtt / 2;
