@@ -11,6 +11,8 @@ export interface InputItem {
   /** Of a capture, ISO 8601 with nanoseconds. */
   readonly time?: string;
   readonly interface?: string;
+  /** Octets of the frame that the capture left out. */
+  readonly cut?: number;
   readonly content:
     | { readonly octets: Uint8Array }
     /** A frame of something else: ARP, IPv4, a link type that we don't know. */
@@ -56,10 +58,14 @@ function* captureItems(bytes: Uint8Array): Generator<InputItem> {
   }
 }
 
-function origin(item: CaptureItem & { kind: 'packet' }): Pick<InputItem, 'time' | 'interface'> {
+function origin(
+  item: CaptureItem & { kind: 'packet' },
+): Pick<InputItem, 'time' | 'interface' | 'cut'> {
+  const cut = item.originalLength - item.frame.length;
   return {
     ...(item.timestamp === undefined ? {} : { time: isoTime(item.timestamp) }),
     ...(item.interfaceName === undefined ? {} : { interface: item.interfaceName }),
+    ...(cut > 0 ? { cut } : {}),
   };
 }
 

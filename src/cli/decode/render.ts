@@ -4,7 +4,7 @@ import {
   type FieldValue,
   type PacketView,
 } from '../../wire/shim6/describe/index.js';
-import type { Colors } from '../io.js';
+import { printable, type Colors } from '../io.js';
 import type { InputItem } from './input.js';
 
 /** What `rehome decode` prints for one item of its input: the item with its packet described. */
@@ -45,7 +45,10 @@ export function toJson(decoded: DecodedItem): string {
 export function toText(decoded: DecodedItem, colors: Colors): string {
   const { item, view } = decoded;
   const place = item.line === undefined ? `${item.packet}` : `line ${item.line}`;
-  const when = [item.time, item.interface].filter((s) => s !== undefined).join(' ');
+  const cut = item.cut === undefined ? undefined : `(${item.cut} octets not captured)`;
+  // An interface's name comes from the file: it must not drive the terminal.
+  const name = item.interface === undefined ? undefined : printable(item.interface);
+  const when = [item.time, name, cut].filter((s) => s !== undefined).join(' ');
   const head = `${place.padEnd(9)}${when === '' ? '' : `${when}  `}`;
   if (view === undefined) {
     if ('error' in item.content) return `${head}${trouble(item.content, colors)}\n`;
