@@ -20,7 +20,14 @@ import {
   type I2Sent,
   type PeerSet,
 } from './context.js';
-import { orUlid, readKeepaliveTimeout, readPeerSet, ulidOnly } from './peer-list.js';
+import {
+  isStale,
+  orUlid,
+  readKeepaliveTimeout,
+  readPeerSet,
+  remember,
+  ulidOnly,
+} from './peer-list.js';
 
 /** RFC 5533 §7.3, §7.4: the four-way exchange and everything that crosses it. */
 
@@ -292,6 +299,10 @@ function update(
 ): void {
   const s = context.s;
   if (isContacted(context)) {
+    if (context.s.peerTag !== contact.peerTag) context.pastGenerations = [];
+    // The same initiator's I2, duplicated and late: what it lists was replaced by an update since.
+    else if (isStale(context, contact.peer.generation)) return core.drop('i2-stale-locators');
+    else remember(context, contact.peer.generation);
     // A locator that the peer no longer lists cannot stay its current one.
     const pair = knowsPeerLocator(contact.peer, context.s.pair.peer) ? context.s.pair : arrival;
     core.table.transition(context, { ...context.s, ...contact, pair });

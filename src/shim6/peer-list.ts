@@ -6,7 +6,7 @@ import {
   type Shim6Option,
 } from '../wire/shim6/index.js';
 import type { Core, Received } from './core.js';
-import { DEFAULT_PREFERENCE, type Context, type PeerSet } from './context.js';
+import { DEFAULT_PREFERENCE, type Contacted, type Context, type PeerSet } from './context.js';
 import type { ControlMessage } from '../wire/shim6/index.js';
 import type { Address } from '../wire/address.js';
 
@@ -111,4 +111,26 @@ export function readKeepaliveTimeout(context: Context, message: Carrier): void {
   if (option && option.keepaliveTimeout > 0) {
     context.keepaliveTimeout = option.keepaliveTimeout * 1000;
   }
+}
+
+/** A generation this far behind the newest is an abandoned list that arrives late, not news. */
+const STALE_WINDOW = 16;
+const REMEMBERED_GENERATIONS = 8;
+
+/**
+ * A list that was overtaken: replaced before, or numbered just below the newest (RFC 5533 §5.15.2: generations count
+ * up; docs/decisions/0007-generations.md).
+ */
+export function isStale(context: Contacted, generation: number | undefined): boolean {
+  const newest = context.s.peer.generation;
+  if (newest === undefined || generation === undefined || generation === newest) return false;
+  if (context.pastGenerations.includes(generation)) return true;
+  return (newest - generation) >>> 0 <= STALE_WINDOW;
+}
+
+/** To be called before the peer's set is replaced by one of `generation`. */
+export function remember(context: Contacted, generation: number | undefined): void {
+  const old = context.s.peer.generation;
+  if (old === undefined || old === generation) return;
+  context.pastGenerations = [old, ...context.pastGenerations].slice(0, REMEMBERED_GENERATIONS);
 }

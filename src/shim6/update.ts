@@ -1,13 +1,9 @@
 import type { UpdateAcknowledgement, UpdateRequest } from '../wire/shim6/index.js';
 import type { Core, Received } from './core.js';
 import { isContacted, type Contacted, type Context, type OwnLocator } from './context.js';
-import { orUlid, readKeepaliveTimeout, readPeerSet } from './peer-list.js';
+import { isStale, orUlid, readKeepaliveTimeout, readPeerSet, remember } from './peer-list.js';
 
 /** RFC 5533 §10: telling the peer of new locators and preferences. */
-
-/** A generation this far behind the newest is an abandoned update that arrives late, not news. */
-const STALE_WINDOW = 16;
-const REMEMBERED_GENERATIONS = 8;
 
 /**
  * Gives one context our new set. What was not acknowledged is abandoned: the new request carries everything
@@ -68,17 +64,12 @@ export function onUpdateRequest(
   if (!peer) return;
   readKeepaliveTimeout(context, received.message);
   core.listener.controlReceived(context);
-  if (peer.generation !== old.generation && isStale(context, peer.generation)) {
+  if (isStale(context, peer.generation)) {
     core.drop('update-stale');
     return;
   }
   if (peer !== old) {
-    if (old.generation !== undefined && old.generation !== peer.generation) {
-      context.pastGenerations = [old.generation, ...context.pastGenerations].slice(
-        0,
-        REMEMBERED_GENERATIONS,
-      );
-    }
+    remember(context, peer.generation);
     core.table.transition(context, { ...context.s, peer: orUlid(peer, context.ulids.peer) });
     core.resolveConfusion(context);
   }
@@ -96,15 +87,6 @@ export function onUpdateRequest(
     core.listener.event('peer-locators-updated', context, { locators: peer.locators.length });
     core.listener.peerLocatorsChanged(context);
   }
-}
-
-/** A list that was overtaken: seen before, or numbered just below the newest (§5.15.2: generations count up). */
-function isStale(context: Contacted, generation: number | undefined): boolean {
-  const newest = context.s.peer.generation;
-  if (newest === undefined || generation === undefined) return false;
-  if (context.pastGenerations.includes(generation)) return true;
-  const behind = (newest - generation) >>> 0;
-  return behind > 0 && behind <= STALE_WINDOW;
 }
 
 /** §10.5 */

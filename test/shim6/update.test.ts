@@ -66,6 +66,17 @@ describe('updates', () => {
     );
   });
 
+  it('does not bring old locators back for an I2 that arrives twice', () => {
+    const { wire, a, b } = established();
+    const i2 = wire.crossed.find((c) => c.message.message === 'i2');
+    setA(wire, a, [A[0] ?? ''], [NEW]);
+    wire.pass(100);
+    if (i2) wire.inject(i2.packet);
+    wire.pass(100);
+    expect(wire.names().at(-1)).toBe('B:r2');
+    expect(known(b)).toEqual([A[0], NEW]);
+  });
+
   it('ignores an acknowledgement with another nonce [RFC5533 §10.5]', () => {
     const { wire, a, b } = established();
     setA(wire, a, [A[0] ?? ''], [NEW]);
