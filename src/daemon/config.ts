@@ -119,7 +119,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
       leave: [...(from.leave?.peers ?? []), ...(from.leave?.prefixes ?? [])],
       security: from.security,
       deliverAllIcmp: from.deliver_all_icmp ?? false,
-      maxContexts: from.max_contexts ?? 65_536,
+      maxContexts: from.max_contexts ?? 16_384,
     },
     interfaces: from.interfaces ?? [],
     prefixes: from.prefixes ?? [],
