@@ -12,7 +12,7 @@ export interface SteeringOptions {
   readonly device: string;
   /** Routing table of ours. */
   readonly table: number;
-  /** Priority of the first of three rules. */
+  /** Priority of the first of four rules. */
   readonly priority: number;
 }
 
@@ -29,6 +29,7 @@ const DEVICE_MTU = 65_535; // routes say what really fits
  *   53: from all oif UPLINK goto 55   (the kernel's own lookup for a packet that has been through the pair already)
  *   54: from all lookup 5533          (D/128 from S/128 dev shim0)
  *   55: nop
+ *   56: nop, there or not: see flushSoon
  */
 export class Steering {
   readonly #netlink: Rtnetlink;
@@ -39,6 +40,7 @@ export class Steering {
   readonly ifindex: number;
   readonly peerIfindex: number;
   #flush: NodeJS.Immediate | undefined;
+  #toggled = false;
 
   /** Makes devices and rules; all or nothing. @throws NetlinkError, REHOME_E_DEVICE_TAKEN */
   constructor(netlink: Rtnetlink, options: SteeringOptions) {
@@ -106,9 +108,8 @@ export class Steering {
     this.#routes.set(pairKey(ulids), { users: 1, route });
     const holders = this.#held.get(ulids.local) ?? 0;
     this.#held.set(ulids.local, holders + 1);
-    // The first time this makes every socket look its route up again, too.
     if (holders === 0) this.#putAddress(ulids.local);
-    else this.flushSoon();
+    this.flushSoon();
   }
 
   setMtu(ulids: LocatorPair, mtu: number): void {
@@ -132,15 +133,18 @@ export class Steering {
   }
 
   /**
-   * Makes every socket look its route up again, once per turn of the event loop: a route in our table does not
-   * invalidate routes that sockets remember from other tables, and a socket that connects without a source address
-   * remembers the route it found before it had one. An address that changes does.
+   * Makes every socket look its route up again, once per turn of the event loop. A socket remembers the route it found,
+   * and a route added to our table does not invalidate those from other tables; one that connects without a source
+   * address remembers even the route it found before it had one. Any change of the rules makes them all look again
+   * (measured on Linux 6.18: a new address does not), so a rule that does nothing comes and goes.
    */
   flushSoon(): void {
     this.#flush ??= setImmediate(() => {
       this.#flush = undefined;
-      const [held] = this.#held.keys();
-      if (held !== undefined) this.#putAddress(held);
+      const rule: NewRule = { priority: this.#options.priority + 3, action: 'nop' };
+      if (this.#toggled) this.#netlink.deleteRule(rule);
+      else this.#netlink.addRule(rule);
+      this.#toggled = !this.#toggled;
     });
   }
 
@@ -183,7 +187,7 @@ export function cleanupLeftovers(netlink: Rtnetlink, options: SteeringOptions): 
   }
   for (const rule of netlink.rules()) {
     const ours = rule.protocol === RTPROT_REHOME;
-    if (!ours || rule.priority < priority || rule.priority > priority + 2) continue;
+    if (!ours || rule.priority < priority || rule.priority > priority + 3) continue;
     const { action, table, outputInterface } = rule;
     netlink.deleteRule({
       priority: rule.priority,
