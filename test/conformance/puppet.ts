@@ -42,13 +42,20 @@ export const NONE = 254;
 export const TAG = contextTag(0x123456789abc);
 export const OTHER_TAG = contextTag(0x0fedcba98765);
 
-export interface Sent<N extends MessageName = MessageName> {
+export interface Sent<M = ControlMessage> {
   readonly at: Millis;
   readonly source: Address;
   readonly destination: Address;
-  readonly message: MessageOf<N>;
+  readonly message: M;
   readonly packet: Uint8Array;
 }
+export type SentOf<N extends MessageName> = Sent<MessageOf<N>>;
+
+/** Those of one kind. */
+export const only = <N extends MessageName>(sent: readonly Sent[], name: N): SentOf<N>[] =>
+  sent.flatMap((s) => (isMessage(s.message, name) ? [{ ...s, message: s.message }] : []));
+const isMessage = <N extends MessageName>(m: ControlMessage, name: N): m is MessageOf<N> =>
+  m.message === name;
 
 export const list = (generation: number, addresses: readonly Address[] = P): Shim6Option => ({
   option: 'locatorList',
@@ -165,20 +172,19 @@ export class Puppet {
     return this.heard().map((s) => s.message.message);
   }
   /** The one message that was sent since it was last asked, of that kind. */
-  one<N extends MessageName>(name: N): Sent<N> {
+  one<N extends MessageName>(name: N): SentOf<N> {
     const out = this.heard();
-    const first = out[0];
-    if (out.length !== 1 || first?.message.message !== name) {
-      throw new Error(
-        `expected one ${name}, heard ${out.map((s) => s.message.message).join(', ')}`,
-      );
+    const [first] = only(out, name);
+    if (out.length !== 1 || !first) {
+      const names = out.map((s) => s.message.message).join(', ');
+      throw new Error(`expected one ${name}, heard ${names}`);
     }
-    return first as Sent<N>;
+    return first;
   }
-  last<N extends MessageName>(name: N): Sent<N> {
-    const found = this.all.filter((s) => s.message.message === name).at(-1);
+  last<N extends MessageName>(name: N): SentOf<N> {
+    const found = only(this.all, name).at(-1);
     if (!found) throw new Error(`no ${name} was sent`);
-    return found as Sent<N>;
+    return found;
   }
 
   /** The peer says something, from P0 to H0 unless told otherwise. */
@@ -259,7 +265,7 @@ export class Puppet {
     options: readonly Shim6Option[] = [],
     source = P0,
     destination = H0,
-  ): Sent<'r1'> {
+  ): SentOf<'r1'> {
     this.heard();
     this.say(
       { message: 'i1', initiatorContextTag: tag, initiatorNonce: 0x11111111, options },
@@ -325,7 +331,7 @@ export const r1bis = (packetContextTag: ContextTag): MessageOf<'r1bis'> => ({
 });
 /** The I2 that answers an R1 of the engine. */
 export const i2 = (
-  answer: Sent<'r1'>,
+  answer: SentOf<'r1'>,
   initiatorContextTag: ContextTag,
   options: readonly Shim6Option[] = [list(7)],
 ): MessageOf<'i2'> => ({
@@ -337,7 +343,7 @@ export const i2 = (
 });
 /** The I2bis that answers an R1bis of the engine. */
 export const i2bis = (
-  answer: Sent<'r1bis'>,
+  answer: SentOf<'r1bis'>,
   initiatorContextTag: ContextTag,
   options: readonly Shim6Option[] = [list(7)],
 ): MessageOf<'i2bis'> => ({

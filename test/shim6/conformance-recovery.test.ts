@@ -9,6 +9,7 @@ import {
   i2,
   i2bis,
   list,
+  only,
   option,
   OTHER_TAG,
   P0,
@@ -22,7 +23,7 @@ import {
   ulidPair,
   VALIDATOR,
   X,
-  type Sent,
+  type SentOf,
 } from '../conformance/puppet.js';
 
 /** RFC 5533 §7.5, §7.6, §7.14, §7.15, §7.17 to §7.20: lost contexts and confused ones. */
@@ -31,7 +32,7 @@ const LOST = contextTag(0x5eed5eed5eed);
 const request = (receiverContextTag = LOST) =>
   ({ message: 'updateRequest', receiverContextTag, requestNonce: 1, options: [] }) as const;
 /** The R1bis for payload with a tag nobody has. */
-function r1bisFor(p: Puppet, source = P0, destination = H0, tag = LOST): Sent<'r1bis'> {
+function r1bisFor(p: Puppet, source = P0, destination = H0, tag = LOST): SentOf<'r1bis'> {
   p.heard();
   p.pass(1_000).packet(payloadPacket(source, destination, tag));
   return p.one('r1bis');
@@ -142,7 +143,7 @@ describe('the end of I2BIS-SENT', () => {
   it('goes on to I1 and I2 with the ULID Pair option when the pair is another [RFC5533-5.4-2] [RFC5533-7.7-2] [RFC5533-7.11-4] [RFC5533-5.6-3] [RFC5533-5.15.6-2]', () => {
     const p = new Puppet().initiated().toI2bisSent(P1, H1);
     p.pass(4_000 * 1.5 + 8_000 * 1.5 + 16_000 * 1.5 + 1);
-    const first = p.heard().find((s): s is Sent<'i1'> => s.message.message === 'i1');
+    const first = only(p.heard(), 'i1')[0];
     if (!first) throw new Error('no I1');
     expect([first.source, first.destination]).not.toEqual([H0, P0]);
     expect(option(first.message, 'ulidPair')).toMatchObject({ senderUlid: H0, receiverUlid: P0 });

@@ -8,6 +8,7 @@ import {
   has,
   list,
   NONE,
+  only,
   option,
   OTHER_TAG,
   own,
@@ -18,7 +19,7 @@ import {
   Puppet,
   TAG,
   X,
-  type Sent,
+  type SentOf,
 } from '../conformance/puppet.js';
 
 /** RFC 5533 §10, and what a list has to look like (§5.15.2, §5.15.3, §7.2). */
@@ -45,7 +46,7 @@ const change = (p: Puppet, ...locators: ReturnType<typeof locator>[]): Puppet =>
   return p;
 };
 const peers = (p: Puppet) => p.view?.peerLocators.map((l) => l.address);
-const listed = (s: Sent<'updateRequest'>) =>
+const listed = (s: SentOf<'updateRequest'>) =>
   option(s.message, 'locatorList').locators.map((l) => l.address);
 
 describe('sending an Update Request', () => {
@@ -126,9 +127,7 @@ describe('sending an Update Request', () => {
     change(p, a1, a3);
     const first = p.one('updateRequest');
     change(p, { ...a1, operational: false }, a3, a4);
-    const second = p
-      .heard()
-      .find((s): s is Sent<'updateRequest'> => s.message.message === 'updateRequest');
+    const second = only(p.heard(), 'updateRequest')[0];
     if (!second) throw new Error('no second Update Request');
     expect(second.message.requestNonce).not.toBe(first.message.requestNonce);
     expect(listed(second)).toEqual([a1.address, a3.address, a4.address]);
@@ -138,8 +137,8 @@ describe('sending an Update Request', () => {
     // The acknowledgement of the abandoned one comes late: nothing is finished by it.
     p.say(acknowledge(p, first.message.requestNonce));
     p.pass(6_001);
-    const later = p.heard().filter((s) => s.message.message === 'updateRequest');
-    expect(later.map((s) => (s.message as MessageOf<'updateRequest'>).requestNonce)).toEqual(
+    const later = only(p.heard(), 'updateRequest');
+    expect(later.map((s) => s.message.requestNonce)).toEqual(
       later.map(() => second.message.requestNonce),
     );
     expect(later.length).toBeGreaterThan(0);
