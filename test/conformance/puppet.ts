@@ -124,6 +124,7 @@ export const payloadPacket = (
 export class Puppet {
   now: Millis = ms(1_000_000);
   readonly engine: HostEngine;
+  readonly config: EngineConfig;
   readonly events: EngineEvent[] = [];
   readonly effects: Effect[] = [];
   /** Everything the engine ever sent. */
@@ -140,7 +141,8 @@ export class Puppet {
 
   constructor(overrides: Partial<EngineConfig> = {}, seed = 1, locators: LocalLocator[] = own()) {
     const random = seeded(seed);
-    this.engine = new HostEngine({ config: testConfig(overrides), random, now: this.now });
+    this.config = testConfig(overrides);
+    this.engine = new HostEngine({ config: this.config, random, now: this.now });
     this.do(this.engine.setLocalLocators(locators, this.now));
   }
 
