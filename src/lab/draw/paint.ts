@@ -1,6 +1,8 @@
-import pc from 'picocolors';
+import type pc from 'picocolors';
 
-/** Colours for a terminal, or none. */
+export type Colors = ReturnType<typeof pc.createColors>;
+
+/** What colours mean in drawings. */
 export interface Paint {
   good(text: string): string;
   bad(text: string): string;
@@ -9,18 +11,13 @@ export interface Paint {
   strong(text: string): string;
 }
 
+export const paintWith = (colors: Colors): Paint => ({
+  good: colors.green,
+  bad: colors.red,
+  warn: colors.yellow,
+  dim: colors.dim,
+  strong: colors.bold,
+});
+
 const same = (text: string): string => text;
 export const PLAIN: Paint = { good: same, bad: same, warn: same, dim: same, strong: same };
-
-const colours = pc.createColors(true);
-export const COLOURED: Paint = {
-  good: colours.green,
-  bad: colours.red,
-  warn: colours.yellow,
-  dim: colours.dim,
-  strong: colours.bold,
-};
-
-/** Colours only where a person looks, and not against NO_COLOR. */
-export const paintFor = (stream: { isTTY?: boolean }): Paint =>
-  stream.isTTY === true && pc.isColorSupported ? COLOURED : PLAIN;

@@ -22,7 +22,7 @@ export class Emulator {
   private failure: Error | undefined;
 
   /** Serves `tun` (IFF_VNET_HDR, non-blocking), which the caller closes after `stop`. */
-  constructor(tun: number, seed: number) {
+  constructor(tun: number, seed: string) {
     this.wake = eventfd();
     this.worker = new Worker(compiledScript('lab/emulator/worker'), {
       workerData: { tun, wake: this.wake, seed },

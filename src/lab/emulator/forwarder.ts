@@ -1,8 +1,9 @@
+import { SeededRandom } from '../../sim/random.js';
 import { PATHS } from '../paths.js';
 import { DueQueue } from './heap.js';
 import type { EmulatorState } from './messages.js';
 import { classify } from './packet.js';
-import { EmulatedPath, seededUniform, type PathParameters } from './path.js';
+import { EmulatedPath, type PathParameters } from './path.js';
 
 /** The device a forwarder serves. Frames are a virtio header and an IPv6 packet. */
 export interface FrameDevice {
@@ -30,9 +31,13 @@ export class Forwarder {
   private readonly refused: Record<string, number> = {};
   private strangers = 0;
 
-  constructor(device: FrameDevice, seed: number) {
+  constructor(device: FrameDevice, seed: string) {
     this.device = device;
-    this.paths = PATHS.map((path) => new EmulatedPath(seededUniform(seed + path.id * 0x9e3779b1)));
+    const random = new SeededRandom(seed);
+    this.paths = PATHS.map(({ name }) => {
+      const luck = random.fork(name);
+      return new EmulatedPath(() => luck.uniform());
+    });
   }
 
   /** When `flush` is next needed; undefined: no packet is on its way. */

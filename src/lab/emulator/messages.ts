@@ -6,7 +6,7 @@ export interface EmulatorStart {
   readonly tun: number;
   /** An eventfd; written to after every command. */
   readonly wake: number;
-  readonly seed: number;
+  readonly seed: string;
 }
 
 export type EmulatorCommand =

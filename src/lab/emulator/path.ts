@@ -40,18 +40,6 @@ export interface PathCounters {
 /** Uniform in [0, 1). */
 export type Uniform = () => number;
 
-/** A small seeded generator (SplitMix32): the emulator's luck is repeatable. */
-export function seededUniform(seed: number): Uniform {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
-    return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32;
-  };
-}
-
 /**
  * One one-way path as a pure machine: told of a packet and the time, it answers when to deliver it. A super-packet
  * (a GSO train that the kernel has not cut into segments) is one packet to luck and queue, and counts `segments`

@@ -5,7 +5,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { EAGAIN, EINTR, poll, POLLERR, POLLIN, read, write } from '../../linux/syscalls.js';
 import { errnoName } from '../../linux/libc.js';
-import { monotonic } from '../clock.js';
+import { monotonicMs } from '../../linux/clock.js';
 import { PacketCapture } from './capture.js';
 import { Forwarder, type FrameDevice } from './forwarder.js';
 import type { EmulatorAnswer, EmulatorCommand, EmulatorStart } from './messages.js';
@@ -66,7 +66,7 @@ function commands(from: NonNullable<typeof port>): void {
     const command = m.message as EmulatorCommand;
     const answer: { -readonly [K in keyof EmulatorAnswer]: EmulatorAnswer[K] } = {
       ask: command.ask,
-      at: monotonic(),
+      at: monotonicMs(),
       state: forwarder.state(),
     };
     try {
@@ -90,7 +90,7 @@ function patience(unread: boolean): number {
   if (unread) return 0;
   const due = forwarder.nextDue;
   if (due === undefined) return LONGEST_SLEEP;
-  return Math.max(0, Math.min(LONGEST_SLEEP, due - monotonic()));
+  return Math.max(0, Math.min(LONGEST_SLEEP, due - monotonicMs()));
 }
 
 let unread = false;
@@ -101,7 +101,7 @@ while (running) {
     commands(port);
   }
   if ((tun & POLLERR) !== 0) throw new Error('emulator: the TUN is gone');
-  forwarder.flush(monotonic());
-  unread = (tun & POLLIN) !== 0 && forwarder.drain(monotonic);
+  forwarder.flush(monotonicMs());
+  unread = (tun & POLLIN) !== 0 && forwarder.drain(monotonicMs);
 }
 port.close();

@@ -5,7 +5,7 @@
  *   node receiver.js ADDRESS PORT SEED [SAMPLE_MS]
  */
 import { createServer, type Socket } from 'node:net';
-import { monotonic } from '../clock.js';
+import { monotonicMs } from '../../linux/clock.js';
 import { ArrivalLog } from './gap.js';
 import { say } from './messages.js';
 import { StreamVerifier } from './stream.js';
@@ -17,26 +17,26 @@ function serve(socket: Socket): void {
   const log = new ArrivalLog();
   say({
     kind: 'connected',
-    at: monotonic(),
+    at: monotonicMs(),
     local: socket.localAddress ?? '',
     localPort: socket.localPort ?? 0,
     peer: socket.remoteAddress ?? '',
   });
   const timer = setInterval(
-    () => say({ kind: 'sample', ...log.sample(monotonic()) }),
+    () => say({ kind: 'sample', ...log.sample(monotonicMs()) }),
     Number(sampleMs),
   );
   socket.on('data', (chunk) => {
-    const gap = log.arrived(chunk.length, monotonic());
+    const gap = log.arrived(chunk.length, monotonicMs());
     verifier.accept(chunk);
     if (gap !== undefined) say({ kind: 'gap', ...gap });
   });
   socket.on('end', () => {
     clearInterval(timer);
-    say({ kind: 'sample', ...log.sample(monotonic()) });
+    say({ kind: 'sample', ...log.sample(monotonicMs()) });
     say({
       kind: 'done',
-      at: log.last ?? monotonic(),
+      at: log.last ?? monotonicMs(),
       bytes: verifier.received,
       verified: verifier.verified,
       firstAt: log.first ?? null,
@@ -44,7 +44,7 @@ function serve(socket: Socket): void {
   });
   socket.on('error', (error) => {
     clearInterval(timer);
-    say({ kind: 'failed', at: monotonic(), reason: `receiver: ${error.message}` });
+    say({ kind: 'failed', at: monotonicMs(), reason: `receiver: ${error.message}` });
     process.exitCode = 1;
   });
 }
@@ -54,7 +54,7 @@ const server = createServer((socket) => {
   serve(socket);
 });
 server.on('error', (error) => {
-  say({ kind: 'failed', at: monotonic(), reason: `receiver: ${error.message}` });
+  say({ kind: 'failed', at: monotonicMs(), reason: `receiver: ${error.message}` });
   process.exitCode = 1;
 });
 server.listen(Number(port), address, () => {

@@ -5,7 +5,7 @@
  *   node sender.js LOCAL PEER PORT SEED [OCTETS_PER_SECOND]
  */
 import { connect } from 'node:net';
-import { monotonic } from '../clock.js';
+import { monotonicMs } from '../../linux/clock.js';
 import { say } from './messages.js';
 import { KnownStream } from './stream.js';
 
@@ -22,7 +22,7 @@ let stopping = false;
 /** How many octets may go now: all, or what the rate has earned since the start. */
 function allowance(): number {
   if (bytesPerSecond === 0) return CHUNK;
-  return Math.floor((bytesPerSecond * (monotonic() - startedAt)) / 1000) - sent;
+  return Math.floor((bytesPerSecond * (monotonicMs() - startedAt)) / 1000) - sent;
 }
 
 function pump(): void {
@@ -45,7 +45,7 @@ function stop(): void {
 }
 
 socket.on('connect', () => {
-  startedAt = monotonic();
+  startedAt = monotonicMs();
   say({
     kind: 'connected',
     at: startedAt,
@@ -57,11 +57,11 @@ socket.on('connect', () => {
 });
 socket.on('drain', pump);
 socket.on('error', (error) => {
-  say({ kind: 'failed', at: monotonic(), reason: `sender: ${error.message}` });
+  say({ kind: 'failed', at: monotonicMs(), reason: `sender: ${error.message}` });
   process.exit(1);
 });
 socket.on('close', () => {
-  say({ kind: 'done', at: monotonic(), bytes: sent });
+  say({ kind: 'done', at: monotonicMs(), bytes: sent });
   process.exit(process.exitCode ?? 0);
 });
 socket.resume(); // nothing comes back but the peer's end

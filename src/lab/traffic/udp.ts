@@ -5,7 +5,7 @@
  *   node udp.js LOCAL LOCAL_PORT PEER PEER_PORT [INTERVAL_MS]
  */
 import { createSocket } from 'node:dgram';
-import { monotonic } from '../clock.js';
+import { monotonicMs } from '../../linux/clock.js';
 import { say } from './messages.js';
 
 const [local = '', localPort = '0', peer = '', peerPort = '0', interval = '1000'] =
@@ -19,7 +19,7 @@ function send(): void {
   const datagram = Buffer.alloc(16);
   datagram.writeUInt32BE(MAGIC, 0);
   datagram.writeUInt32BE(number++, 4);
-  datagram.writeDoubleBE(monotonic(), 8);
+  datagram.writeDoubleBE(monotonicMs(), 8);
   // A datagram that cannot leave is a lost datagram: the receiver's numbers tell.
   socket.send(datagram, Number(peerPort), peer, () => undefined);
 }
@@ -28,13 +28,13 @@ socket.on('message', (datagram) => {
   if (datagram.length !== 16 || datagram.readUInt32BE(0) !== MAGIC) return;
   say({
     kind: 'datagram',
-    at: monotonic(),
+    at: monotonicMs(),
     number: datagram.readUInt32BE(4),
     sentAt: datagram.readDoubleBE(8),
   });
 });
 socket.on('error', (error) => {
-  say({ kind: 'failed', at: monotonic(), reason: `udp: ${error.message}` });
+  say({ kind: 'failed', at: monotonicMs(), reason: `udp: ${error.message}` });
   process.exit(1);
 });
 socket.bind(Number(localPort), local, () => {

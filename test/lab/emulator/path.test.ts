@@ -1,14 +1,11 @@
+import { SeededRandom } from '../../../src/sim/random.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  EmulatedPath,
-  PLAIN_PATH,
-  seededUniform,
-  type PathParameters,
-} from '../../../src/lab/emulator/path.js';
+import { EmulatedPath, PLAIN_PATH, type PathParameters } from '../../../src/lab/emulator/path.js';
 
 function path(parameters: Partial<PathParameters>, seed = 1): EmulatedPath {
-  const made = new EmulatedPath(seededUniform(seed));
+  const luck = new SeededRandom(seed);
+  const made = new EmulatedPath(() => luck.uniform());
   made.parameters = { ...PLAIN_PATH, ...parameters };
   return made;
 }

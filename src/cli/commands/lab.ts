@@ -1,0 +1,124 @@
+import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
+import type { Register } from '../registry.js';
+
+const HELP = `
+Two hosts, A and B, with three providers each: 9 locator pairs, 18 one-way paths, in network namespaces. Real daemons,
+real kernel TCP; nothing of this machine's own network is touched. Ctrl-C leaves nothing behind, and a lab that was
+killed is cleaned up by the next one.
+
+Examples:
+  rehome lab failover                     cut the path in use and watch the session go on
+  rehome lab failover --break 16          leave 2 of 18 one-way paths
+  rehome lab failover --traffic iperf3 --out out/
+  rehome lab shell A                      a shell in host A; in another terminal:
+  rehome lab cut current                  ... cut what is in use (also a1>b2, a1<>b2, a1, all)
+  rehome lab restore all`;
+
+const breakKind = (text: string): 'current' | 'both' | 'one-way' | number => {
+  if (text === 'current' || text === 'both' || text === 'one-way') return text;
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= 16) return count;
+  throw new InvalidArgumentError('want current, both, one-way, or a number from 1 to 16.');
+};
+
+const within =
+  (from: number, to: number, what: string) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= from && value <= to) return value;
+    throw new InvalidArgumentError(`want ${what}, ${from} to ${to}.`);
+  };
+
+/** The options that say what the network is like. */
+function networkOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--profile <name>', 'timers: rfc waits 15 s for an answer, paper 3 s')
+        .choices(['rfc', 'paper'])
+        .default('paper'),
+    )
+    .option('--mtu <octets>', 'MTU of all links', within(1280, 9000, 'octets'), 1500)
+    .option('--delay <ms>', 'of every path, one way', within(0, 2_000, 'milliseconds'), 10)
+    .option('--rate <Mbit/s>', 'of every path; 0: not limited', within(0, 10_000, 'a rate'), 20)
+    .option('--seed <text>', 'of loss, jitter and the choice of paths', '1');
+}
+
+export const registerLab: Register = (program, io) => {
+  const lab = program
+    .command('lab')
+    .description('two hosts, three providers each, in network namespaces')
+    .addHelpText('after', HELP);
+
+  networkOptions(lab.command('failover'))
+    .description(
+      'transfer, cut the path in use without a word, recover, verify every octet, report',
+    )
+    .option(
+      '--break <kind>',
+      'current (the pair in use), one-way (A to B only), both (what either host uses), or a number of one-way paths',
+      breakKind,
+      'current',
+    )
+    .addOption(
+      new Option('--traffic <program>', 'builtin verifies every octet')
+        .choices(['builtin', 'iperf3'])
+        .default('builtin'),
+    )
+    .option('--out <dir>', 'write report.json, throughput.svg and packets.pcapng there')
+    .option('--json', 'print the report as JSON and nothing else')
+    .option('--memory', 'on the in-memory network, as without root')
+    .action(async (options) => {
+      const { failover } = await import('../../lab/commands/failover.js');
+      process.exitCode = await failover(options, io);
+    });
+
+  networkOptions(lab.command('up'))
+    .description('start the lab and keep it until Ctrl-C')
+    .option('-d, --detach', 'in the background, until `rehome lab down`')
+    .action(async (options) => {
+      const { up } = await import('../../lab/commands/up.js');
+      await up(options, io);
+    });
+
+  networkOptions(lab.command('shell'))
+    .addArgument(new Argument('<host>', 'A or B').argParser((text) => hostName(text)))
+    .description('open a shell in a host; starts the lab when none is running')
+    .action(async (host: 'A' | 'B', options) => {
+      const { shell } = await import('../../lab/commands/shell.js');
+      process.exitCode = await shell(host, options, io);
+    });
+
+  for (const [name, description] of [
+    ['cut', 'stop paths without a word: a1>b2, a1<>b2, a1, current, all'],
+    ['restore', 'let packets through again'],
+  ] as const) {
+    lab
+      .command(`${name} <path>`)
+      .description(description)
+      .action(async (path: string) => {
+        const { change } = await import('../../lab/commands/remote.js');
+        await change(name, path, io);
+      });
+  }
+  lab
+    .command('status')
+    .description('draw the running lab')
+    .option('--json', 'print JSON')
+    .action(async (options: { json?: boolean }) => {
+      const { status } = await import('../../lab/commands/remote.js');
+      await status(options, io);
+    });
+  lab
+    .command('down')
+    .description('end the running lab, and clean up after those that were killed')
+    .action(async () => {
+      const { down } = await import('../../lab/commands/remote.js');
+      await down(io);
+    });
+};
+
+function hostName(text: string): 'A' | 'B' {
+  const upper = text.toUpperCase();
+  if (upper === 'A' || upper === 'B') return upper;
+  throw new InvalidArgumentError('want A or B.');
+}

@@ -1,0 +1,67 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { spawnIn } from '../../linux/netns.js';
+import { rehomeCommand } from '../entry.js';
+import { hostAddress, otherHost, type Host } from '../paths.js';
+import { LAB_DIRECTORY, MAIN, namespaceName, runningLabs } from '../registry.js';
+import { findProgram } from '../programs.js';
+import type { LabIo, NetworkChoice } from './options.js';
+import { startServed } from './start.js';
+
+/**
+ * `rehome lab shell HOST`: a shell in a host of the running lab, or of one that lives as long as the shell.
+ * @returns the shell's exit status
+ */
+export async function shell(host: Host, choice: NetworkChoice, io: LabIo): Promise<number> {
+  const running = runningLabs();
+  if (running.length > 0)
+    return run(host, running.includes(MAIN) ? MAIN : (running[0] ?? MAIN), io);
+  // The shell decides when it is over: Ctrl-C there is for the program that runs in it.
+  const ignore = (): void => undefined;
+  process.on('SIGINT', ignore);
+  const served = await startServed(choice, ignore);
+  try {
+    return await run(host, served.lab.entry.id, io);
+  } finally {
+    await served.stop();
+    process.off('SIGINT', ignore);
+  }
+}
+
+function run(host: Host, id: string, io: LabIo): Promise<number> {
+  const directory = `${LAB_DIRECTORY}/${id}`;
+  const prompt = `[host ${host}] \\w \\$ `;
+  const bash = findProgram('bash');
+  const rc = `${directory}/bashrc-${host}`;
+  writeFileSync(rc, `PS1='${prompt}'\n`);
+  writeCommand(directory);
+  io.out(
+    `Host ${host} of the lab; the other is ${hostAddress(otherHost(host), 1)} (${hostAddress(otherHost(host), 2)}, ${hostAddress(otherHost(host), 3)}).\n` +
+      'Try `rehome status`, a connection to the other host, and `rehome lab cut current` while it runs. `exit` ends it.\n',
+  );
+  const child = spawnIn(
+    namespaceName(id, host),
+    bash ?? '/bin/sh',
+    bash === undefined ? ['-i'] : ['--rcfile', rc, '-i'],
+    {
+      stdio: 'inherit',
+      env: {
+        ...io.env,
+        PATH: `${directory}/bin:${io.env['PATH'] ?? '/usr/bin:/bin'}`,
+        REHOME_SOCKET: `${directory}/${host}.sock`,
+        PS1: `[host ${host}] $ `,
+      },
+    },
+  );
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+/** The `rehome` command for the shell's PATH: this very installation. */
+function writeCommand(directory: string): void {
+  mkdirSync(`${directory}/bin`, { recursive: true });
+  const file = `${directory}/bin/rehome`;
+  writeFileSync(file, `#!/bin/sh\nexec '${process.execPath}' '${rehomeCommand()}' "$@"\n`);
+  chmodSync(file, 0o755);
+}

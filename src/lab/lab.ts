@@ -1,0 +1,184 @@
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
+import type { ContextJson } from '../control/schema.js';
+import { Rtnetlink } from '../linux/netlink/client.js';
+import { spawnIn } from '../linux/netns.js';
+import { close } from '../linux/syscalls.js';
+import { parseAddress } from '../wire/address.js';
+import type { DaemonSettings } from './config.js';
+import { Emulator } from './emulator/emulator.js';
+import type { EmulatorState } from './emulator/messages.js';
+import type { PathParameters } from './emulator/path.js';
+import { HostDaemon } from './host-daemon.js';
+import {
+  hostAddress,
+  HOSTS,
+  otherHost,
+  PATHS,
+  pathOf,
+  type Host,
+  type OneWayPath,
+  type Uplink,
+} from './paths.js';
+import { LabEntry } from './registry.js';
+import { addUplink, buildTopology, removeUplink } from './topology.js';
+
+export interface LabOptions {
+  /** Otherwise the first free one. */
+  readonly id?: string;
+  readonly mtu?: number;
+  /** What every path is like at first. */
+  readonly paths?: Partial<PathParameters>;
+  readonly seed?: string;
+  readonly daemon: DaemonSettings;
+  /** Hosts that run rehome; the others are plain. Default: both. */
+  readonly daemons?: readonly Host[];
+}
+
+/** Where payload goes now: A's packets and B's. */
+export interface CurrentPaths {
+  readonly AtoB: OneWayPath | undefined;
+  readonly BtoA: OneWayPath | undefined;
+}
+
+/** Two real hosts with three providers each, as long as this object lives. */
+export class Lab {
+  readonly entry: LabEntry;
+  readonly emulator: Emulator;
+  private readonly daemons = new Map<Host, HostDaemon>();
+  private readonly children = new Set<ChildProcess>();
+  private readonly tun: number;
+  private stopping: Promise<void> | undefined;
+
+  private constructor(entry: LabEntry, tun: number, seed: string) {
+    this.entry = entry;
+    this.tun = tun;
+    this.emulator = new Emulator(tun, seed);
+  }
+
+  /**
+   * Builds the namespaces and starts everything. Nothing is left behind when it fails.
+   * @throws SyscallError, RehomeError REHOME_E_LAB_RUNNING, REHOME_E_LAB_DAEMON
+   */
+  static async start(options: LabOptions): Promise<Lab> {
+    const entry = await LabEntry.claim(options.id);
+    let lab: Lab | undefined;
+    try {
+      const tun = buildTopology(entry, options.mtu ?? 1500);
+      lab = new Lab(entry, tun, options.seed ?? '1');
+      await lab.emulator.set(
+        PATHS.map((p) => p.id),
+        options.paths ?? {},
+      );
+      for (const host of options.daemons ?? HOSTS) lab.addDaemon(host, options.daemon);
+      await Promise.all([...lab.daemons.values()].map((daemon) => daemon.start()));
+      return lab;
+    } catch (error) {
+      await (lab === undefined ? entry.release() : lab.stop());
+      throw error;
+    }
+  }
+
+  private addDaemon(host: Host, settings: DaemonSettings): void {
+    const daemon = new HostDaemon(this.entry, host);
+    daemon.configure(settings);
+    this.daemons.set(host, daemon);
+  }
+
+  runsRehome(host: Host): boolean {
+    return this.daemons.has(host);
+  }
+
+  /** @throws RangeError when the host runs none. */
+  daemon(host: Host): HostDaemon {
+    const daemon = this.daemons.get(host);
+    if (daemon === undefined) throw new RangeError(`host ${host} runs no rehome`);
+    return daemon;
+  }
+
+  /** Starts a program in a host; it ends with the lab at the latest. */
+  spawn(
+    host: Host,
+    command: string,
+    args: readonly string[],
+    options: SpawnOptions = {},
+  ): ChildProcess {
+    const child = spawnIn(this.entry.namespace(host), command, args, options);
+    if (child.pid !== undefined) this.entry.add(child.pid, command);
+    this.children.add(child);
+    child.once('exit', () => this.children.delete(child));
+    return child;
+  }
+
+  /** Stops paths without a word. @returns when, monotonic milliseconds. */
+  cut(paths: readonly OneWayPath[]): Promise<number> {
+    return this.emulator.set(ids(paths), { stopped: true });
+  }
+  restore(paths: readonly OneWayPath[]): Promise<number> {
+    return this.emulator.set(ids(paths), { stopped: false });
+  }
+  state(): Promise<EmulatorState> {
+    return this.emulator.state();
+  }
+
+  /** Takes a locator from a host, as when a provider withdraws its prefix; the link stays up. */
+  removeLocator(host: Host, uplink: Uplink): void {
+    this.withNetlink(host, (netlink) => removeUplink(netlink, host, uplink));
+  }
+  addLocator(host: Host, uplink: Uplink): void {
+    this.withNetlink(host, (netlink) => addUplink(netlink, host, uplink));
+  }
+
+  private withNetlink(host: Host, use: (netlink: Rtnetlink) => void): void {
+    const netlink = new Rtnetlink(this.entry.namespace(host));
+    try {
+      use(netlink);
+    } finally {
+      netlink.close();
+    }
+  }
+
+  /** A host's contexts with the other host; none when it runs no rehome or does not answer. */
+  async contexts(host: Host): Promise<readonly ContextJson[]> {
+    const daemon = this.daemons.get(host);
+    if (daemon === undefined) return [];
+    const { contexts } = await daemon.client.contexts().catch(() => ({ contexts: [] }));
+    return contexts;
+  }
+
+  /** The established context of a ULID pair, named by the host's own uplink and the peer's. */
+  async context(host: Host, own: Uplink = 1, peers: Uplink = 1): Promise<ContextJson | undefined> {
+    const local = hostAddress(host, own);
+    const peer = hostAddress(otherHost(host), peers);
+    return (await this.contexts(host)).find(
+      (c) => c.state === 'ESTABLISHED' && c.ulids.local === local && c.ulids.peer === peer,
+    );
+  }
+
+  /** Where both hosts send the payload of a ULID pair; without a context, where the ULIDs lead. */
+  async currentPaths(a: Uplink = 1, b: Uplink = 1): Promise<CurrentPaths> {
+    const [inA, inB] = await Promise.all([this.context('A', a, b), this.context('B', b, a)]);
+    return {
+      AtoB: pathOfPair(inA?.pair ?? { local: hostAddress('A', a), peer: hostAddress('B', b) }),
+      BtoA: pathOfPair(inB?.pair ?? { local: hostAddress('B', b), peer: hostAddress('A', a) }),
+    };
+  }
+
+  /** Ends everything and removes every trace. Idempotent. */
+  stop(): Promise<void> {
+    this.stopping ??= this.tearDown();
+    return this.stopping;
+  }
+
+  private async tearDown(): Promise<void> {
+    for (const child of this.children) child.kill('SIGTERM');
+    await Promise.all([...this.daemons.values()].map((daemon) => daemon.stop()));
+    await this.emulator.stop();
+    close(this.tun);
+    await this.entry.release();
+  }
+}
+
+const pathOfPair = (pair: { local: string; peer: string }): OneWayPath | undefined =>
+  pathOf(parseAddress(pair.local), parseAddress(pair.peer));
+
+const ids = (paths: readonly OneWayPath[]): number[] => paths.map((p) => p.id);
