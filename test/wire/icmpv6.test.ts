@@ -67,6 +67,21 @@ describe('ICMPv6', () => {
     );
   });
 
+  it('no error packet over 1280 octets (RFC 4443 §2.4)', () => {
+    for (const [length, kept] of [
+      [1231, 1231],
+      [1232, 1232],
+      [1500, 1232],
+    ] as const) {
+      const invokingPacket = new Uint8Array(length).map((_, i) => i);
+      const packet = buildIcmpError({ source, destination, type: 2, code: 0, invokingPacket });
+      expect(packet).toHaveLength(48 + kept);
+      expect(parseIcmpError(packet)).toMatchObject({
+        invokingPacket: invokingPacket.subarray(0, kept),
+      });
+    }
+  });
+
   it('names the parameter of Packet Too Big and Parameter Problem (RFC 4443 §3.2, §3.4)', () => {
     const build = (type: number, parameter: number) =>
       parseIcmpError(

@@ -144,6 +144,21 @@ describe('the header chain', () => {
     expect(shim6Offset(packet)).toBeUndefined();
   });
 
+  it('takes nothing in a later fragment for a header, whatever it looks like', () => {
+    for (const [protocol, rest] of [
+      [140, SHIM6],
+      [60, OPTIONS8],
+    ] as const) {
+      const packet = chain([[44, fragment(1, 1)], [protocol, rest]], 6); // prettier-ignore
+      expect(walkHeaders(packet)).toMatchObject({
+        extensions: [{ protocol: 44 }],
+        upper: { protocol, offset: 48 },
+        fragment: { offset: 8, more: true },
+      });
+      expect(shim6Offset(packet)).toBeUndefined();
+    }
+  });
+
   it('stops at a Shim6 control message, ESP, no next header and unknown protocols', () => {
     for (const protocol of [140, 50, 59, 253, 58, 41]) {
       expect(walkHeaders(chain([[60, OPTIONS8]], protocol))).toMatchObject({

@@ -70,6 +70,16 @@ describe('pcap', () => {
     }
   });
 
+  it('leaves the note on frame checksums out of the link type', () => {
+    const bytes = file(true, 0xa1b2c3d4).slice();
+    bytes[23] = 0x24; // FCS of 2 words present
+    expect(packets(bytes)[0]).toMatchObject({ linkType: 101 });
+    bytes[21] = 1; // and link types have more than 8 bits
+    expect(packets(bytes)[0]).toMatchObject({ linkType: 357 });
+    bytes[22] = 2; // more than 16 bits, even
+    expect(packets(bytes)[0]).toMatchObject({ linkType: 0x20165 });
+  });
+
   it('is no capture: says so', () => {
     for (const bytes of [new Uint8Array(0), new Uint8Array(3), ascii('60 00 00 00')]) {
       expect(isCapture(bytes)).toBe(false);

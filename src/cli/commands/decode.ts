@@ -8,7 +8,7 @@ import type { Register } from '../registry.js';
 
 const HELP = `
 Hex input has one IPv6 packet on a line; spaces, commas, 0x and # comments are allowed, blank lines are skipped.
-A pcap or pcapng file is recognised by its first octets, also on standard input.
+A pcap or pcapng file is recognised by its first octets, also on standard input; it is read to its end first.
 
 Fields have their RFC names in lowerCamelCase; tags, nonces and octets are hexadecimal. A malformed packet is shown
 with its error code and the offset (octets from the start of the IPv6 packet) and the next one goes on. A control
@@ -21,9 +21,9 @@ Exit status: 0 the input was read, 1 with --strict when a packet was malformed o
 2 the input could not be read.
 
 Examples:
-  tcpdump -i eth0 -w - ip6 proto 140 | rehome decode
-  rehome decode capture.pcapng --json | jq 'select(.message == "Probe")'
-  echo 6000...  | rehome decode`;
+  tcpdump -i eth0 -w shim6.pcap ip6 proto 140    then Ctrl-C, then
+  rehome decode shim6.pcap
+  rehome decode capture.pcapng --json | jq 'select(.message == "Probe")'`;
 
 export interface DecodeIo {
   /** File to read; undefined or `-`: `stdin`. */
