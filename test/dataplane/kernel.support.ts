@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { parseAddress, type Address } from '../../src/wire/address.js';
+import { addressToBytes, parseAddress, type Address } from '../../src/wire/address.js';
 import { parsePrefix } from '../../src/wire/prefix.js';
 import { contextTag } from '../../src/wire/units.js';
 import type { ContextBinding } from '../../src/dataplane/datapath.js';
@@ -14,7 +14,20 @@ import {
   openNamespace,
   writeSysctl,
 } from '../../src/linux/netns.js';
-import { AF_INET6, bind, close, connect, poll, POLLIN, recv, sendto, setsockopt, SOCK_DGRAM, socket } from '../../src/linux/syscalls.js';
+import {
+  AF_INET6,
+  bind,
+  close,
+  connect,
+  poll,
+  POLLIN,
+  recv,
+  sendto,
+  setsockopt,
+  SOCK_DGRAM,
+  SOCK_RAW,
+  socket,
+} from '../../src/linux/syscalls.js';
 
 /**
  * Two hosts with two providers each, and a router between:
@@ -55,7 +68,12 @@ export class TwoHosts {
       const table = 100 + n;
       const index = inside.index(name);
       inside.addAddress({ address: own, prefixLength: 64, index, noDad: true });
-      outside.addAddress({ address: gateway, prefixLength: 64, index: outside.index(name), noDad: true });
+      outside.addAddress({
+        address: gateway,
+        prefixLength: 64,
+        index: outside.index(name),
+        noDad: true,
+      });
       inside.addRule({ priority: 1000 + n, from: parsePrefix(`2001:db8:${name}::/64`), table });
       inside.addRoute({ destination: parsePrefix('::/0'), gateway, index, table });
       inside.addRoute({ destination: parsePrefix('::/0'), gateway, index, metric: 100 + n });
@@ -131,12 +149,9 @@ const sockaddr = (address: string, port: number): Uint8Array => {
   const out = Buffer.alloc(28);
   out.writeUInt16LE(AF_INET6, 0);
   out.writeUInt16BE(port, 2);
-  const groups = parseAddressOctets(address);
-  out.set(groups, 8);
+  out.set(addressToBytes(parseAddress(address)), 8);
   return out;
 };
-import { addressToBytes } from '../../src/wire/address.js';
-const parseAddressOctets = (text: string): Uint8Array => addressToBytes(parseAddress(text));
 
 /** A UDP socket of a namespace, without the event loop. */
 export class Udp {
@@ -170,6 +185,72 @@ export class Udp {
   close(): void {
     close(this.#fd);
   }
+}
+
+/** Sends and receives raw IPv6 of one protocol; what it sends has its own header, whatever it says. */
+export class Raw {
+  readonly #fd: number;
+  constructor(namespace: string, protocol: number) {
+    this.#fd = inNamespace(namespace, () => socket(AF_INET6, SOCK_RAW, protocol));
+    if (protocol === 255) setsockopt(this.#fd, 41, 36, 1); // IPV6_HDRINCL
+  }
+  send(packet: Uint8Array, via: string): number {
+    return sendto(this.#fd, packet, 0, sockaddr(via, 0));
+  }
+  /** Without the IPv6 header. */
+  receive(timeoutMs = 1000): Uint8Array | undefined {
+    const [ready] = poll([{ fd: this.#fd, events: POLLIN }], timeoutMs);
+    if (!ready) return undefined;
+    const buffer = new Uint8Array(65_536);
+    const length = recv(this.#fd, buffer, 0);
+    return length < 0 ? undefined : buffer.slice(0, length);
+  }
+  close(): void {
+    close(this.#fd);
+  }
+}
+
+/** An IPv6 packet. */
+export function ipv6(
+  source: string,
+  destination: string,
+  next: number,
+  payload: Uint8Array,
+): Buffer {
+  const out = Buffer.alloc(40 + payload.length);
+  out[0] = 0x60;
+  out.writeUInt16BE(payload.length, 4);
+  out[6] = next;
+  out[7] = 64;
+  out.set(addressToBytes(parseAddress(source)), 8);
+  out.set(addressToBytes(parseAddress(destination)), 24);
+  out.set(payload, 40);
+  return out;
+}
+
+/** Internet checksum over the pseudo-header of `packet` (addresses from it, or from `ulids`) and its last octets from `at`. */
+export function checksum(
+  packet: Uint8Array,
+  at: number,
+  protocol: number,
+  addresses = packet.subarray(8, 40),
+): number {
+  let sum = packet.length - at + protocol;
+  const add = (bytes: Uint8Array): void => {
+    for (let i = 0; i < bytes.length; i += 2) sum += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0);
+  };
+  add(addresses);
+  add(packet.subarray(at));
+  while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 65_536);
+  return ~sum & 0xffff;
+}
+
+/** A Payload Extension header (RFC 5533 §5.2, figure). */
+export function payloadHeader(next: number, tag: number): Buffer {
+  const out = Buffer.alloc(8);
+  out.writeBigUInt64BE((1n << 47n) | BigInt(tag));
+  out[0] = next;
+  return out;
 }
 
 /** Runs JavaScript in a child inside a namespace; `console.log` lines arrive in `lines`. */

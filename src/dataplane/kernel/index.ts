@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { RehomeError } from '../../wire/errors.js';
 import { samePair, type LocatorPair } from '../../wire/address.js';
 import { readBpfObject } from '../../linux/bpf/elf.js';
 import type { BpfMap } from '../../linux/bpf/map.js';
@@ -83,8 +84,8 @@ export class KernelDataPath implements DataPath {
   readonly #bindings: Bindings;
   readonly #pathMtu = new PathMtu();
   readonly #flows: BpfMap;
-  readonly #liveness: BigUint64Array;
-  readonly #counters: BigUint64Array;
+  #liveness: BigUint64Array;
+  #counters: BigUint64Array;
   readonly #ring: RingReader;
   readonly #control: ControlSocket | undefined;
   #controlSent = 0;
@@ -171,6 +172,7 @@ export class KernelDataPath implements DataPath {
   }
 
   install(binding: ContextBinding): ContextHandle {
+    this.#refuseClosed();
     const installed = this.#bindings.add(binding, this.#uplinks.of(binding.pair));
     try {
       this.#hold(installed);
@@ -183,6 +185,7 @@ export class KernelDataPath implements DataPath {
   }
 
   update(handle: ContextHandle, binding: ContextBinding): void {
+    this.#refuseClosed();
     const { binding: old, uplink } = this.#bindings.get(handle);
     const sameUlids = samePair(old.ulids, binding.ulids);
     const before = samePair(old.pair, binding.pair) ? uplink : undefined;
@@ -200,9 +203,14 @@ export class KernelDataPath implements DataPath {
   }
 
   remove(handle: ContextHandle): void {
+    if (this.#closed) return;
     const installed = this.#bindings.remove(handle);
     this.#pathMtu.forget(handle);
     this.#release(installed, installed.binding.ulids);
+  }
+
+  #refuseClosed(): void {
+    if (this.#closed) throw new RehomeError('REHOME_E_CLOSED', 'the kernel data path is closed');
   }
 
   /** Steers the context's packets and keeps its ULID, if it is ours: a foreign address never becomes local by this. */
@@ -239,6 +247,7 @@ export class KernelDataPath implements DataPath {
 
   /** A few system calls. Flows silent for a minute are forgotten here. */
   flows(): readonly FlowSample[] {
+    if (this.#closed) return [];
     const now = monotonicMs();
     const out: FlowSample[] = [];
     for (const { key, value } of this.#flows.entries()) {
@@ -268,6 +277,7 @@ export class KernelDataPath implements DataPath {
    * @throws RehomeError REHOME_E_NO_LINK, REHOME_E_UPLINK_NOT_ETHERNET, REHOME_E_SYSCALL
    */
   attachUplink(which: number | string): void {
+    this.#refuseClosed();
     this.#uplinks.attach(which);
     this.refresh();
   }
@@ -288,12 +298,13 @@ export class KernelDataPath implements DataPath {
   #refreshSoon(): void {
     this.#refresh ??= setImmediate(() => {
       this.#refresh = undefined;
-      if (!this.#closed) this.refresh();
+      this.refresh();
     });
   }
 
   /** Reads addresses, interfaces and routes anew; done by itself after every change the kernel tells of. */
   refresh(): void {
+    if (this.#closed) return;
     this.#uplinks.refresh();
     this.#pathMtu.expire();
     for (const installed of this.#bindings.all()) {
@@ -331,6 +342,9 @@ export class KernelDataPath implements DataPath {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#refresh !== undefined) clearImmediate(this.#refresh);
+    // The mappings go; the last numbers stay readable.
+    this.#liveness = this.#liveness.slice();
+    this.#counters = this.#counters.slice();
     this.#undoAll();
   }
 }
