@@ -106,23 +106,13 @@ export class Daemon {
     const { world } = this.#options;
     world.check();
     this.#undoable('lock', world.lock());
-    this.#watch = await world.watchAddresses(
-      (addresses) => this.#addressesChanged(addresses),
-      this.#reporter('watching addresses'),
-    );
+    this.#watch = world.watchAddresses((addresses) => this.#addressesChanged(addresses));
     this.#undoable('address watch', () => this.#watch.close());
-    this.#locators = chooseLocators(this.#config, this.#watch.current());
-    await this.#openDataPath();
+    this.#opened = world.openDataPath(this.#config, this.#reporter('data path'));
+    this.#undoable('data path', () => this.#opened.dataPath.close());
     this.#startEngine();
     await this.#openControl();
     this.#announce();
-  }
-
-  async #openDataPath(): Promise<void> {
-    const { world } = this.#options;
-    const report = this.#reporter('data path');
-    this.#opened = await world.openDataPath(this.#config, this.#locators, report);
-    this.#undoable('data path', () => this.#opened.dataPath.close());
   }
 
   #startEngine(): void {
@@ -137,9 +127,13 @@ export class Daemon {
     });
     this.#driver.start();
     this.#undoable('driver', () => this.#driver.stop());
-    // Addresses may have changed while the data path opened.
-    this.#opened.locatorsChanged(this.#locators);
+    this.#locators = this.#choose(this.#watch.current());
     this.#driver.setLocalLocators(this.#locators);
+  }
+
+  /** What the configuration wants and the data path can serve. */
+  #choose(addresses: readonly HostAddress[]): readonly LocalLocator[] {
+    return this.#opened.serve(chooseLocators(this.#config, addresses));
   }
 
   async #openControl(): Promise<void> {
@@ -200,12 +194,11 @@ export class Daemon {
   }
 
   #addressesChanged(addresses: readonly HostAddress[]): void {
-    const next = chooseLocators(this.#config, addresses);
+    if (this.#driver === undefined || this.#stopping !== undefined) return;
+    const next = this.#choose(addresses);
     if (JSON.stringify(next) === JSON.stringify(this.#locators)) return;
     this.#logLocators(next);
     this.#locators = next;
-    if (this.#driver === undefined || this.#stopping !== undefined) return;
-    this.#opened.locatorsChanged(next);
     this.#driver.setLocalLocators(next);
   }
 

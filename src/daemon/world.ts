@@ -5,11 +5,14 @@ import type { Clock } from './clock.js';
 import type { DaemonConfig } from './config.js';
 import type { HostAddress } from './locators.js';
 
-/** A data path and what the daemon must tell it besides bindings. */
+/** A data path, and what the daemon must tell it besides bindings. */
 export interface OpenedDataPath {
   readonly dataPath: DataPath;
-  /** The locators in use changed: other interfaces may be uplinks now. */
-  locatorsChanged(locators: readonly LocalLocator[]): void;
+  /**
+   * Makes the interfaces of these locators uplinks, and no others.
+   * @returns the locators that it can serve; what is in the way of the others has been reported.
+   */
+  serve(locators: readonly LocalLocator[]): readonly LocalLocator[];
 }
 
 export interface AddressWatch {
@@ -25,16 +28,9 @@ export interface World {
   check(): void;
   /** Makes sure that this is the only daemon here; returns the undo. @throws RehomeError REHOME_E_RUNNING. */
   lock(): () => void;
-  watchAddresses(
-    onChange: (addresses: readonly HostAddress[]) => void,
-    onError: (error: unknown) => void,
-  ): Promise<AddressWatch> | AddressWatch;
+  watchAddresses(onChange: (addresses: readonly HostAddress[]) => void): AddressWatch;
   /** Also removes what a crashed predecessor left behind. */
-  openDataPath(
-    config: DaemonConfig,
-    locators: readonly LocalLocator[],
-    onError: (error: unknown) => void,
-  ): Promise<OpenedDataPath> | OpenedDataPath;
+  openDataPath(config: DaemonConfig, onError: (error: unknown) => void): OpenedDataPath;
   /** Group id by name. @throws RehomeError REHOME_E_GROUP. */
   groupId(name: string): number;
 }

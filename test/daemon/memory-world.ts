@@ -123,7 +123,13 @@ export class MemoryHost {
           all.forEach((a) => this.wire.hosts.set(a, dataPath));
         };
         own();
-        return { dataPath, locatorsChanged: own };
+        return {
+          dataPath,
+          serve: (locators) => {
+            own();
+            return locators;
+          },
+        };
       },
       groupId: () => process.getgid?.() ?? 0,
     };

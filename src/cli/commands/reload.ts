@@ -2,8 +2,8 @@ import type { Register } from '../registry.js';
 import { JSON_OPTION, show } from '../remote.js';
 
 const HELP = `
-A file with a mistake is refused, with every mistake named, and nothing changes. Changes of [control] and
-[dataplane] need a restart.
+A file with a mistake is refused, with every mistake named, and nothing changes. Some keys need a restart: see
+docs/config.md.
 
 Example:
   rehome reload`;

@@ -75,7 +75,7 @@ export function formatContext(reply: ContextReplyJson, colors: Colors): string {
     sections.push(`\n${colors.bold('paths')}\n${pathTable(paths, names, now, colors)}`);
   if (events.length > 0)
     sections.push(
-      `\n${colors.bold('events')}\n${events.map((e) => eventLine(e, colors)).join('')}`,
+      `\n${colors.bold('events')}\n${events.map((e) => eventLine(e, colors, names)).join('')}`,
     );
   return sections.join('');
 }

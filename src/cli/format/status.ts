@@ -87,8 +87,8 @@ const sinceText = (now: string, at: string): string => `quiet for ${since(now, a
 
 function lastLine({ lastEvent, now, names }: StatusJson, colors: Colors): string {
   if (lastEvent === null) return 'last: nothing has happened yet\n';
-  const whom = lastEvent.ulids === null ? '' : `  ${pairText(names, lastEvent.ulids)}`;
-  return `last: ${ago(now, lastEvent.at)}, ${eventText(lastEvent, colors)}${whom}\n`;
+  const whom = lastEvent.ulids === null ? '' : `  (${ulidText(lastEvent.ulids)})`;
+  return `last: ${ago(now, lastEvent.at)}, ${eventText(lastEvent, colors, names)}${whom}\n`;
 }
 
 function securityLines(status: StatusJson, colors: Colors): string[] {

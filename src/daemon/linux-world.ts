@@ -1,0 +1,144 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { KernelDataPath, type ControlSocket } from '../dataplane/kernel/index.js';
+import type { LocalLocator } from '../engine/types.js';
+import { AddressMonitor, type OwnAddress } from '../linux/addresses.js';
+import { kernelAtLeast, kernelRelease, missingCapabilities } from '../linux/capabilities.js';
+import { FdPoller } from '../linux/poller.js';
+import { openShim6Socket } from '../linux/rawsocket.js';
+import { RehomeError } from '../wire/errors.js';
+import { systemClock } from './clock.js';
+import type { DaemonConfig } from './config.js';
+import type { HostAddress } from './locators.js';
+import { takeLock } from './lock.js';
+import { systemRandom } from './random.js';
+import type { AddressWatch, OpenedDataPath, World } from './world.js';
+
+/** tcx, which the kernel data path attaches with. */
+const KERNEL = [6, 6] as const;
+
+/** This machine, in the network namespace the process is in. */
+export function linuxWorld(config: DaemonConfig): World {
+  const poller = new FdPoller();
+  return {
+    clock: systemClock(),
+    random: systemRandom(),
+    check,
+    lock: () => takeLock(lockFile()),
+    watchAddresses: (onChange) => watchAddresses(poller, config.dataPath.device, onChange),
+    openDataPath: (settings, onError) => openDataPath(poller, settings, onError),
+    groupId,
+  };
+}
+
+function check(): void {
+  const missing = missingCapabilities();
+  if (missing.length > 0)
+    throw new RehomeError(
+      'REHOME_E_CAPABILITY',
+      `missing ${missing.join(', ')}: run as root, or as a service with these capabilities (examples/rehome.service)`,
+      missing,
+    );
+  if (!kernelAtLeast(...KERNEL))
+    throw new RehomeError(
+      'REHOME_E_KERNEL',
+      `Linux ${kernelRelease().text} is too old: the kernel data path needs ${KERNEL.join('.')} or later`,
+    );
+}
+
+/** One daemon for each network namespace: its inode names the lock, e.g. /run/rehome/net-4026531840.lock. */
+function lockFile(): string {
+  const inode = /\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0] ?? 'unknown';
+  return `/run/rehome/net-${inode}.lock`;
+}
+
+function watchAddresses(
+  poller: FdPoller,
+  device: string,
+  onChange: (addresses: readonly HostAddress[]) => void,
+): AddressWatch {
+  const own = new Set([device, `${device}p`]);
+  const monitor = new AddressMonitor({
+    poller,
+    // ULIDs that outlive their interface are there; they are no locators.
+    ignore: (name) => own.has(name),
+    onChange: (addresses) => onChange(hostAddresses(addresses)),
+  });
+  return {
+    current: () => hostAddresses(monitor.addresses()),
+    close: () => monitor.close(),
+  };
+}
+
+/**
+ * RFC 5534 §3.1, §3.2: an address is available once DAD is over, and operational while its link is up and a router
+ * answers. Without a default route nothing is known against it: other routes may lead to the peers.
+ */
+const hostAddresses = (addresses: readonly OwnAddress[]): HostAddress[] =>
+  addresses
+    .filter((a) => a.dad === 'valid')
+    .map((a) => ({
+      address: a.address,
+      ifindex: a.index,
+      interfaceName: a.interface,
+      deprecated: a.deprecated,
+      operational: a.linkUp && a.router !== 'unreachable',
+    }));
+
+function openDataPath(
+  poller: FdPoller,
+  config: DaemonConfig,
+  onError: (error: unknown) => void,
+): OpenedDataPath {
+  const dataPath = new KernelDataPath({
+    uplinks: [],
+    control: controlSocket(poller),
+    device: config.dataPath.device,
+    maxContexts: config.engine.maxContexts,
+    deliverAllIcmp: config.engine.deliverAllIcmp,
+    poller,
+  });
+  const refused = new Set<number>();
+  const serve = (locators: readonly LocalLocator[]): readonly LocalLocator[] => {
+    const wanted = new Set(locators.map((l) => l.ifindex));
+    const attached = new Set(dataPath.inspect().uplinks.map((u) => u.ifindex));
+    for (const ifindex of attached) if (!wanted.has(ifindex)) dataPath.detachUplink(ifindex);
+    for (const ifindex of refused) if (!wanted.has(ifindex)) refused.delete(ifindex);
+    for (const ifindex of wanted) {
+      if (attached.has(ifindex) || refused.has(ifindex)) continue;
+      try {
+        dataPath.attachUplink(ifindex);
+      } catch (error) {
+        // One interface that cannot carry Shim6 must not keep the others from it.
+        refused.add(ifindex);
+        onError(error);
+      }
+    }
+    return locators.filter((l) => !refused.has(l.ifindex));
+  };
+  return { dataPath, serve };
+}
+
+function controlSocket(poller: FdPoller): ControlSocket {
+  let listener: (packet: Uint8Array) => void = () => undefined;
+  const socket = openShim6Socket({ poller, onPacket: ({ packet }) => listener(packet) });
+  return {
+    send: (packet) => socket.send(packet) === 0,
+    onPacket: (next) => void (listener = next),
+    close: () => socket.close(),
+  };
+}
+
+function groupId(name: string): number {
+  const line = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .map((l) => l.split(':'))
+    .find(([group]) => group === name);
+  const gid = Number(line?.[2] ?? Number.NaN);
+  if (!Number.isInteger(gid))
+    throw new RehomeError(
+      'REHOME_E_GROUP',
+      `there is no group ${name}: make it (groupadd --system ${name}) or change [control] group`,
+      name,
+    );
+  return gid;
+}
