@@ -172,7 +172,8 @@ export class Reap {
     if (probe.state === 'exploring') {
       this.#enter('inboundOk', 'peer-exploring', now);
       this.#startSend(now);
-      this.#sendProbe(now, this.#nextPair());
+      // Where the peer says it heard us, it is sure to hear the answer (§4.3 leaves the choice to us).
+      this.#sendProbe(now, this.#usable(proven)[0] ?? this.#nextPair());
     } else if (probe.state === 'inboundOk') {
       this.#choose(proven);
       this.#operational('peer-inbound-ok', now);
@@ -228,10 +229,8 @@ export class Reap {
   #explore(why: string, now: Millis): void {
     this.#stopSend();
     this.#stopKeepalive();
-    this.#log.forgetReceived();
     this.#enter('exploring', why, now);
     this.#sendProbe(now, this.#nextPair());
-    this.#pace(now);
   }
 
   /** §6.5 */
@@ -257,7 +256,7 @@ export class Reap {
       paced: 0,
       queue: [],
     };
-    this.#probeNext = addMs(now, this.#interval(0));
+    this.#pace(now); // the first probe goes at once, whatever began this
   }
 
   #enter(state: ProbeState, why: string, now: Millis): void {
@@ -281,12 +280,16 @@ export class Reap {
 
   /** §6.8: from what the peer says it received, of what we really sent. Where the current pair is among it, stay. */
   #choose(proven: readonly LocatorPair[]): void {
-    const usable = proven.filter((p) => this.#pairs.some((known) => samePair(known.pair, p)));
+    const usable = this.#usable(proven);
     const to = usable.find((p) => samePair(p, this.#pair)) ?? usable[0];
     if (!to || samePair(to, this.#pair)) return;
     const from = this.#pair;
     this.#pair = to;
     this.#o.listener.pairChanged(from, to);
+  }
+
+  #usable(proven: readonly LocatorPair[]): LocatorPair[] {
+    return proven.filter((p) => this.#pairs.some((known) => samePair(known.pair, p)));
   }
 
   /** The next pair of the exploration (§4.3); all through, then again in a new order. */

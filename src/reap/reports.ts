@@ -75,7 +75,7 @@ export class ProbeLog {
     this.#received = [report, ...this.#received].slice(0, limit);
   }
 
-  /** Only probes received since the last transition to Exploring are reported (§5.2). */
+  /** Only probes received since this exploration began are reported (§5.2, docs/decisions/0008-reports.md). */
   forgetReceived(): void {
     this.#received = [];
   }
