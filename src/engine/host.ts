@@ -286,7 +286,11 @@ export class HostEngine implements HostEngineApi {
         this.#touch(context);
       },
       controlReceived: (context) => {
-        this.#reach.get(context.id)?.reap.payloadReceived(this.#now, this.#now);
+        const reap = this.#reach.get(context.id)?.reap;
+        if (context.keepaliveTimeout !== undefined) {
+          reap?.setKeepaliveTimeout(context.keepaliveTimeout); // I2, I2bis, R2 or Update Request
+        }
+        reap?.payloadReceived(this.#now, this.#now);
         this.#touch(context);
       },
       contacted: (context, how) => this.#contacted(context, how),
@@ -319,9 +323,6 @@ export class HostEngine implements HostEngineApi {
       reach.reap.setPeerTag(context.s.peerTag);
       reach.reap.adoptPair(context.s.pair);
       this.#refresh(context);
-    }
-    if (context.keepaliveTimeout !== undefined) {
-      reach.reap.setKeepaliveTimeout(context.keepaliveTimeout);
     }
     if (how !== 'changed') {
       this.#event(how, context, { over: pairKey(context.s.pair), initiator: context.initiator });

@@ -115,7 +115,9 @@ export class Reap {
   }
   /** The peer's Keepalive Timeout option, milliseconds (§5.3). */
   setKeepaliveTimeout(timeout: number): void {
+    if (timeout === this.#keepaliveTimeout) return;
     this.#keepaliveTimeout = timeout;
+    this.#stopKeepalive(); // the next payload starts it with the new value
   }
   /** A new set of pairs: the one place where the list that is explored is made (lessons 5 and 6 of LinShim6). */
   setPairs(pairs: readonly RankedPair[], now: Millis): void {
