@@ -137,6 +137,7 @@ describe('the Keepalive Timeout option', () => {
       options: [timeoutOption(6)],
     });
     expect(p.view?.reap?.keepaliveTimeout).toBe(6_000);
+    p.say(keepalive(p)); // our Update Acknowledgement is payload to REAP and waits for an answer
     expectThird(intervalAfter(p), 6_000);
     const q = new Puppet().responded([list(7), timeoutOption(30)]);
     q.say(keepalive(q));
