@@ -36,6 +36,10 @@ export class DatagramSender {
     this.#options = options;
   }
 
+  get flow(): DatagramFlow {
+    return this.#options;
+  }
+
   /** The first packet leaves at once. */
   start(): void {
     if (this.#timer !== undefined) return;
