@@ -57,15 +57,17 @@ export class Reach {
     this.#sentPackets = l.sentPackets;
     this.#receivedPackets = l.receivedPackets;
     this.#observedAt = now;
-    // What is counted only now happened after the last look, whenever the first unanswered packet was.
-    const after = (t: Millis | undefined): Millis => ms(Math.min(now, Math.max(since, t ?? since)));
+    // A run of unanswered packets that began before the last look is old news: what is counted now came after it, and
+    // the last packet is the one whose time is known.
+    const first = (start: Millis | undefined, last: Millis | undefined): Millis =>
+      start !== undefined && start > since ? start : ms(Math.min(now, last ?? now));
     const { reap } = this;
     if (l.unansweredSince !== undefined) {
-      if (received) reap.payloadReceived(after(l.lastReceived), now);
-      if (sent) reap.payloadSent(after(l.unansweredSince));
+      if (received) reap.payloadReceived(first(undefined, l.lastReceived), now);
+      if (sent) reap.payloadSent(first(l.unansweredSince, l.lastSent));
     } else {
-      if (sent) reap.payloadSent(after(l.lastSent));
-      if (received) reap.payloadReceived(after(l.owedSince), now);
+      if (sent) reap.payloadSent(first(undefined, l.lastSent));
+      if (received) reap.payloadReceived(first(l.owedSince, l.lastReceived), now);
     }
     return sent || received;
   }
