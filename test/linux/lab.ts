@@ -1,0 +1,59 @@
+import { Rtnetlink } from '../../src/linux/netlink/client.js';
+import { createNamespace, deleteNamespace, listNamespaces } from '../../src/linux/netns.js';
+import { openNamespace } from '../../src/linux/netns.js';
+import { close } from '../../src/linux/syscalls.js';
+import { parseAddress } from '../../src/wire/address.js';
+
+/** Deletes namespaces of a test by prefix, those of a crashed run too. */
+export const wipe = (prefix: string): void =>
+  listNamespaces(prefix).forEach((name) => void deleteNamespace(name));
+
+/** Fresh namespaces. */
+export function namespaces(prefix: string, ...names: readonly string[]): string[] {
+  wipe(prefix);
+  return names.map((name) => {
+    createNamespace(prefix + name);
+    return prefix + name;
+  });
+}
+
+export interface End {
+  readonly namespace: string;
+  readonly name: string;
+  readonly address: string;
+}
+
+/** A veth pair between two namespaces, each end up with a /64 address, no DAD, no link-local address. */
+export function wire(a: End, b: End): void {
+  const fd = openNamespace(b.namespace);
+  const nla = new Rtnetlink(a.namespace);
+  const nlb = new Rtnetlink(b.namespace);
+  nla.createVeth({ name: a.name }, { name: b.name, namespaceFd: fd });
+  close(fd);
+  for (const [nl, end] of [
+    [nla, a],
+    [nlb, b],
+  ] as const) {
+    const index = nl.index(end.name);
+    nl.setLink(index, { addressGeneration: 'none' });
+    nl.setLink(index, { up: true });
+    nl.addAddress({
+      address: parseAddress(end.address),
+      prefixLength: 64,
+      index,
+      noDad: true,
+    });
+  }
+  nla.close();
+  nlb.close();
+}
+
+/** Polls until `fn` gives something. */
+export async function eventually<T>(fn: () => T | undefined | false, what: string): Promise<T> {
+  for (let i = 0; i < 300; i++) {
+    const value = fn();
+    if (value !== undefined && value !== false) return value;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`never happened: ${what}`);
+}
