@@ -71,7 +71,7 @@ describe('overrides', () => {
     expect(engine[t.owner]).toHaveProperty(t.field, value);
   });
 
-  it('covers every constant', () => {
+  it('covers every constant [RFC5533-2.3-1]', () => {
     const fields = (owner: string) =>
       TIMER_KEYS.filter((t) => t.owner === owner)
         .map((t) => t.field)
@@ -93,11 +93,11 @@ describe('overrides', () => {
 
 describe('warnings', () => {
   const warnings = (timers: string) => parse(`${MINIMAL}[timers]\n${timers}`).warnings.join('\n');
-  it('below 10 s of send timeout [RFC5534 §7]', () => {
+  it('below 10 s of send timeout [RFC5534 §7] [RFC5534-7-1]', () => {
     expect(warnings('send_timeout = "9s"')).toMatch(/send_timeout is 9 s.*RFC 5534 §7/);
     expect(warnings('send_timeout = "10s"')).not.toMatch(/send_timeout/);
   });
-  it('above 100 s of send timeout [RFC5534 §7]', () => {
+  it('above 100 s of send timeout [RFC5534 §7] [RFC5534-7-2]', () => {
     expect(warnings('send_timeout = "101s"')).toMatch(/send_timeout is 101 s.*RFC 5534 §7/);
     expect(warnings('send_timeout = "100s"')).not.toMatch(/send_timeout/);
   });

@@ -63,7 +63,7 @@ describe('a running daemon', () => {
     expect(Math.abs(Date.now() - Date.parse(event?.at ?? ''))).toBeLessThan(5_000);
   });
 
-  it('explores on request and moves the session off a path that is cut', async () => {
+  it('explores on request and moves the session off a path that is cut [RFC5534-9-1]', async () => {
     const tag = await connect();
     for (const [x, y] of [
       [A1, B1],
@@ -82,7 +82,7 @@ describe('a running daemon', () => {
     expect(a.lines.filter((l) => l['msg'] === 'path-changed')).toHaveLength(1);
   });
 
-  it('streams events as they happen', async () => {
+  it('streams events as they happen [RFC5534-9-1]', async () => {
     await a.start();
     await b.start();
     const stop = new AbortController();
@@ -120,7 +120,7 @@ describe('a running daemon', () => {
     });
   });
 
-  it('tells the peer of locators that come and break', async () => {
+  it('tells the peer of locators that come and break [RFC5534-3.1-2]', async () => {
     await connect();
     const [first, second] = a.addresses;
     if (first === undefined || second === undefined) throw new Error('two addresses');

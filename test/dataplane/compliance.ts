@@ -179,7 +179,7 @@ export function describeDataPath(factory: ComplianceFactory): void {
       });
 
     describe('without a context', () => {
-      it('leaves payload as it is and reports the flow [RFC5533 §11]', async () => {
+      it('leaves payload as it is and reports the flow [RFC5533 §11] [RFC5533-11-1]', async () => {
         await toB();
         await expectAtB(1);
         const [packet] = await world.wire();
@@ -213,7 +213,7 @@ export function describeDataPath(factory: ComplianceFactory): void {
     });
 
     describe('while the ULIDs are the locators', () => {
-      it('leaves payload as it is [RFC5533 §11]', async () => {
+      it('leaves payload as it is [RFC5533 §11] [RFC5533-11-2]', async () => {
         install(a, bindA());
         install(b, bindB());
         const sent = await growth(a, COUNTER.sentUnshimmed, () => toB());
@@ -223,7 +223,7 @@ export function describeDataPath(factory: ComplianceFactory): void {
         expect(header(packet)).toMatchObject({ ...ends(a, b, 0), nextHeader: PROTOCOL.udp });
       });
 
-      it('counts it for the context that has these ULIDs [RFC5533 §12.1]', async () => {
+      it('counts it for the context that has these ULIDs [RFC5533 §12.1] [RFC5533-12.1-1]', async () => {
         const [left, right] = [install(a, bindA()), install(b, bindB())];
         await toB();
         await toB();
@@ -256,7 +256,7 @@ export function describeDataPath(factory: ComplianceFactory): void {
         });
       });
 
-      it('does not touch the transport, its checksum least of all [RFC5533 §11.1]', async () => {
+      it('does not touch the transport, its checksum least of all [RFC5533 §11.1] [RFC5533-11.1-1]', async () => {
         install(a, bindA(moved.a()));
         await toB();
         const [packet = new Uint8Array()] = await world.wire();
@@ -265,7 +265,7 @@ export function describeDataPath(factory: ComplianceFactory): void {
         expect(upperLayerChecksum(from, to, PROTOCOL.udp, upper)).toBe(0);
       });
 
-      it('gives the receiver its ULIDs back, header gone [RFC5533 §12.2]', async () => {
+      it('gives the receiver its ULIDs back, header gone [RFC5533 §12.2] [RFC5533-12.2-2] [RFC5533-12-1]', async () => {
         install(a, bindA(moved.a()));
         install(b, bindB());
         expect(await growth(b, COUNTER.decoded, () => toB())).toBe(1);
@@ -283,7 +283,7 @@ export function describeDataPath(factory: ComplianceFactory): void {
         expect(await a.received()).toHaveLength(1);
       });
 
-      it('switches at an update, and drops the header on return to the ULIDs [RFC5533 §11.1]', async () => {
+      it('switches at an update, and drops the header on return to the ULIDs [RFC5533 §11.1] [RFC5533-11-2]', async () => {
         const left = install(a, bindA());
         install(b, bindB());
         await toB();
@@ -406,7 +406,7 @@ export function describeDataPath(factory: ComplianceFactory): void {
         }
       });
 
-      it('arrive as events, whole and untouched, and count for nobody’s liveness', async () => {
+      it('arrive as events, whole and untouched, and count for nobody’s liveness [RFC5533-12-1]', async () => {
         const right = install(b, bindB());
         const packet = keepalive(a, b, 0);
         a.dataPath.send(packet);
@@ -494,13 +494,13 @@ export function describeDataPath(factory: ComplianceFactory): void {
         return withIcmpChecksum(error);
       };
 
-      it('Packet Too Big is reported and translated for the transport [RFC5533 §8]', async () => {
+      it('Packet Too Big is reported and translated for the transport [RFC5533 §8] [RFC5533-8-1] [RFC5533-8-4]', async () => {
         const error = await about(2, 0, 1400);
         expect(await growth(a, COUNTER.icmpTranslated, () => world.inject(error))).toBe(1);
         expect(events.a.map((event) => event.kind)).toEqual(['icmp']);
       });
 
-      it('what Shim6 can act on is reported, and kept from the transport [RFC5533 §8]', async () => {
+      it('what Shim6 can act on is reported, and kept from the transport [RFC5533 §8] [RFC5533-8-3]', async () => {
         const error = await about(1, 0);
         expect(await growth(a, COUNTER.icmpAbsorbed, () => world.inject(error))).toBe(1);
         expect(events.a.map((event) => event.kind)).toEqual(['icmp']);

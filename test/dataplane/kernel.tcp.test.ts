@@ -86,7 +86,8 @@ describe.skipIf(reason !== undefined)('TCP through the kernel data path', () => 
 
   it('keeps every byte across a switch and back, MTU 1500, connected before the context [RFC5533 §11] [RFC5533 §11.1]', () =>
     transfer(1500, '', true));
-  it('keeps every byte at MTU 1280, connected before the context', () => transfer(1280, '', true));
+  it('keeps every byte at MTU 1280, connected before the context [RFC5533-15.4-1]', () =>
+    transfer(1280, '', true));
   it('keeps every byte when the socket connects after the context, source bound', () =>
     transfer(1500, A[0], false));
   it('keeps every byte when the socket connects after the context without choosing a source', () =>

@@ -159,27 +159,30 @@ describe('where the Payload Extension header goes [RFC5533 §4.6 §11.1]', () =>
       ),
       [hopByHop, destinationOptions, routing, shim6, destinationOptions, udp],
     ],
-  ])('%s, and off again to the same octets', (_, packet, expected) => {
-    const { dataPath, out } = oneHost();
-    dataPath.install(binding());
-    dataPath.fromApplication(packet);
-    const [sent = new Uint8Array()] = out.network;
-    expect(protocols(sent)).toEqual(expected);
-    expect(sent.length).toBe(packet.length + 8);
+  ])(
+    '%s, and off again to the same octets [RFC5533-11.1-2] [RFC5533-12.2-2]',
+    (_, packet, expected) => {
+      const { dataPath, out } = oneHost();
+      dataPath.install(binding());
+      dataPath.fromApplication(packet);
+      const [sent = new Uint8Array()] = out.network;
+      expect(protocols(sent)).toEqual(expected);
+      expect(sent.length).toBe(packet.length + 8);
 
-    const peer = oneHost();
-    peer.dataPath.setAddresses(B);
-    peer.dataPath.install(
-      binding({
-        ulids: { local: B[0], peer: A[0] },
-        localTag: contextTag(0x2222),
-        peerTag: contextTag(0x1111),
-        peerLocators: [...A],
-      }),
-    );
-    peer.dataPath.fromNetwork(sent);
-    expect(peer.out.application).toEqual([packet]);
-  });
+      const peer = oneHost();
+      peer.dataPath.setAddresses(B);
+      peer.dataPath.install(
+        binding({
+          ulids: { local: B[0], peer: A[0] },
+          localTag: contextTag(0x2222),
+          peerTag: contextTag(0x1111),
+          peerLocators: [...A],
+        }),
+      );
+      peer.dataPath.fromNetwork(sent);
+      expect(peer.out.application).toEqual([packet]);
+    },
+  );
 
   it('nowhere when the chain runs past the packet', () => {
     const { dataPath, out } = oneHost();
@@ -191,7 +194,7 @@ describe('where the Payload Extension header goes [RFC5533 §4.6 §11.1]', () =>
 });
 
 describe('too big with the header on', () => {
-  it('answers the transport with Packet Too Big, eight octets less', () => {
+  it('answers the transport with Packet Too Big, eight octets less [RFC5533-15.4-1]', () => {
     const { dataPath, out } = oneHost(1280);
     dataPath.install(binding());
     const packet = udpPacket(A[0], B[0], 1280 - 48);
@@ -240,7 +243,7 @@ describe('ICMPv6 errors [RFC5533 §8]', () => {
     return { dataPath, out, packet, sent };
   };
 
-  it('Packet Too Big: ULIDs in, header out, MTU eight less, checksum right', () => {
+  it('Packet Too Big: ULIDs in, header out, MTU eight less, checksum right [RFC5533-8-5] [RFC5533-8-6] [RFC5533-8-4]', () => {
     const { dataPath, out, packet, sent } = sendOne();
     dataPath.fromNetwork(error(sent, 2, 0, 1400));
     const [given = new Uint8Array()] = out.application;
@@ -273,7 +276,7 @@ describe('ICMPv6 errors [RFC5533 §8]', () => {
     ['source policy', 1, 5],
     ['reject route', 1, 6],
     ['time exceeded', 3, 0],
-  ])('%s is for Shim6, not for the transport', (_, type, code) => {
+  ])('%s is for Shim6, not for the transport [RFC5533-8-3]', (_, type, code) => {
     const { dataPath, out, sent } = sendOne();
     dataPath.fromNetwork(error(sent, type, code));
     expect(out.application).toEqual([]);
@@ -281,7 +284,7 @@ describe('ICMPv6 errors [RFC5533 §8]', () => {
     expect(dataPath.counters()[COUNTER.icmpAbsorbed]).toBe(1);
   });
 
-  it('a Parameter Problem is for Shim6 when it points into the Shim6 header', () => {
+  it('a Parameter Problem is for Shim6 when it points into the Shim6 header [RFC5533-8-3] [RFC5533-8-4]', () => {
     const { dataPath, out, sent } = sendOne();
     dataPath.fromNetwork(error(sent, 4, 1, 40));
     expect(out.application).toEqual([]);
@@ -290,13 +293,13 @@ describe('ICMPv6 errors [RFC5533 §8]', () => {
     expect(u32(given, 44)).toBe(46);
   });
 
-  it('port unreachable goes to the transport', () => {
+  it('port unreachable goes to the transport [RFC5533-8-1] [RFC5533-8-4]', () => {
     const { dataPath, out, packet, sent } = sendOne();
     dataPath.fromNetwork(error(sent, 1, 4));
     expect(out.application[0]?.subarray(48)).toEqual(packet);
   });
 
-  it('delivers everything when told to', () => {
+  it('delivers everything when told to [RFC5533-8-2]', () => {
     const application: Uint8Array[] = [];
     const network: Uint8Array[] = [];
     const dataPath = new MemoryDataPath({
@@ -312,7 +315,7 @@ describe('ICMPv6 errors [RFC5533 §8]', () => {
     expect(application).toHaveLength(1);
   });
 
-  it('about an unshimmed packet of a context: reported; of none: simply delivered', () => {
+  it('about an unshimmed packet of a context: reported; of none: simply delivered [RFC5533-8-1]', () => {
     const { dataPath, out, sent } = sendOne({ pair: { local: A[0], peer: B[0] } });
     dataPath.fromNetwork(error(sent, 2, 0, 1400));
     expect([out.events.length, out.application.length]).toEqual([1, 1]);
