@@ -1,3 +1,4 @@
+import type { LocatorPair } from '../wire/address.js';
 import type { UpdateAcknowledgement, UpdateRequest } from '../wire/shim6/index.js';
 import type { Core, Received } from './core.js';
 import { isContacted, type Contacted, type Context, type OwnLocator } from './context.js';
@@ -74,7 +75,7 @@ export function onUpdateRequest(
     core.resolveConfusion(context);
   }
   core.send(
-    { local: received.destination, peer: received.source },
+    acknowledgementPair(context, received),
     {
       message: 'updateAcknowledgement',
       receiverContextTag: context.s.peerTag,
@@ -88,6 +89,18 @@ export function onUpdateRequest(
     core.listener.peerLocatorsChanged(context);
   }
 }
+
+/**
+ * The pair REAP found to work from here to there: where paths work one way only, the one the request came over need not
+ * work backwards, and the request would be repeated for ever. Unless the peer has just given that locator up.
+ */
+const acknowledgementPair = (
+  { s: { pair, peer } }: Contacted,
+  received: Received<UpdateRequest>,
+): LocatorPair =>
+  peer.locators.some((l) => l.address === pair.peer)
+    ? pair
+    : { local: received.destination, peer: received.source };
 
 /** §10.5 */
 export function onUpdateAcknowledgement(

@@ -251,7 +251,8 @@ class History {
       if (missing.length > 0) host.setLocators([...missing, ...host.locators]);
     }
     const [a, b] = this.#steady;
-    if (this.#random.chance(0.5) || !this.#agreed() || a.length === 0 || b.length === 0) {
+    const known = this.#agreed() && this.#everyFlowHasContexts();
+    if (this.#random.chance(0.5) || !known || a.length === 0 || b.length === 0) {
       this.#trace(() => '* peace: all paths work');
       return true;
     }
@@ -313,6 +314,17 @@ class History {
         .map(theirs)
         .sort();
     return settled(a).join() === mirrored(b).join();
+  }
+
+  #everyFlowHasContexts(): boolean {
+    return this.#streams.every(({ sender: { flow } }) =>
+      (flow.from.engine?.contexts() ?? []).some(
+        (view) =>
+          view.state === 'ESTABLISHED' &&
+          view.ulids.local === flow.source &&
+          view.ulids.peer === flow.destination,
+      ),
+    );
   }
 
   /** When nobody sends, nothing stays: contexts are torn down (RFC 5533 §9) and timers end. */
