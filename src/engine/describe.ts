@@ -2,6 +2,9 @@ import { RFC5534 } from '../reap/constants.js';
 import type { Recovery } from '../reap/reap.js';
 import type { OwnLocator } from '../shim6/context.js';
 import { LOCATOR_FLAG } from '../wire/shim6/constants.js';
+import type { Address } from '../wire/address.js';
+import { RehomeError } from '../wire/errors.js';
+import { formatTag, type ContextTag } from '../wire/units.js';
 import type { EngineConfig, EngineEvent, LocalLocator } from './types.js';
 
 /** RFC 5534 §5.3: told only when it is not what the peer assumes anyway. */
@@ -24,3 +27,22 @@ export const recoveryDetail = (last: Recovery): NonNullable<EngineEvent['detail'
   probesSent: last.probesSent,
   ...(last.detection === undefined ? {} : { detectionMs: last.detection }),
 });
+
+export const noLocator = (address: Address): RehomeError =>
+  new RehomeError(
+    'REHOME_E_NO_LOCATOR',
+    `${address} is not an address of this host: choose one of \`rehome locators\``,
+    address,
+  );
+
+export const full = (contexts: number): RehomeError =>
+  new RehomeError(
+    'REHOME_E_LIMIT',
+    `all ${contexts} contexts are in use: raise max_contexts`,
+    contexts,
+  );
+
+export const noContext = (localTag: ContextTag): RehomeError => {
+  const tag = formatTag(localTag);
+  return new RehomeError('REHOME_E_NO_CONTEXT', `no context with tag ${tag}`, tag);
+};

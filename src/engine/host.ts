@@ -6,10 +6,16 @@ import { isContacted, type Contacted, type Context } from '../shim6/context.js';
 import { earliest, type Received, type Shim6Listener } from '../shim6/core.js';
 import { Shim6 } from '../shim6/shim6.js';
 import { isUsableLocator, pairKey, type Address, type LocatorPair } from '../wire/address.js';
-import { RehomeError } from '../wire/errors.js';
 import { buildControlPacket, type Keepalive, type Probe } from '../wire/shim6/index.js';
-import { formatTag, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
-import { keepaliveWish, ownLocator, recoveryDetail } from './describe.js';
+import { ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
+import {
+  full,
+  keepaliveWish,
+  noContext,
+  noLocator,
+  ownLocator,
+  recoveryDetail,
+} from './describe.js';
 import { Reach } from './reach.js';
 import { Deadlines } from './deadlines.js';
 import type {
@@ -111,20 +117,8 @@ export class HostEngine implements HostEngineApi {
 
   establish(ulids: LocatorPair, now: Millis, forkedInstanceIdentifier = 0): Effect[] {
     return this.#run(now, () => {
-      if (!this.#locators.some((l) => l.address === ulids.local)) {
-        throw new RehomeError(
-          'REHOME_E_NO_LOCATOR',
-          `${ulids.local} is not an address of this host: choose one of \`rehome locators\``,
-          ulids.local,
-        );
-      }
-      if (!this.#establish(ulids, forkedInstanceIdentifier)) {
-        throw new RehomeError(
-          'REHOME_E_LIMIT',
-          `all ${this.#config.maxContexts} contexts are in use: raise max_contexts`,
-          this.#config.maxContexts,
-        );
-      }
+      if (!this.#locators.some((l) => l.address === ulids.local)) throw noLocator(ulids.local);
+      if (!this.#establish(ulids, forkedInstanceIdentifier)) throw full(this.#config.maxContexts);
     });
   }
 
@@ -140,18 +134,22 @@ export class HostEngine implements HostEngineApi {
   forget(localTag: ContextTag, now: Millis): Effect[] {
     return this.#run(now, () => {
       const context = this.#shim6.byLocalTag(localTag);
-      if (!context) {
-        const tag = formatTag(localTag);
-        throw new RehomeError('REHOME_E_NO_CONTEXT', `no context with tag ${tag}`, tag);
-      }
+      if (!context) throw noContext(localTag);
       this.#shim6.remove(context, 'forgotten', now);
     });
   }
 
-  /**
-   * RFC 5533 §1.5: the prefix of a ULID of ours has become invalid, somebody else may get it: every context that uses
-   * it ends. Not for an interface that is merely down.
-   */
+  inUse(pairs: readonly LocatorPair[], now: Millis): Effect[] {
+    return this.#run(now, () => {
+      for (const pair of pairs) {
+        const context = this.#shim6.byUlids(pair);
+        if (!context) continue;
+        context.lastActivity = now;
+        this.#touch(context);
+      }
+    });
+  }
+
   invalidateUlid(ulid: Address, now: Millis): Effect[] {
     return this.#run(now, () => {
       for (const context of [...this.#shim6.contexts()]) {

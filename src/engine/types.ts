@@ -209,6 +209,13 @@ export interface HostEngineApi {
   explore(peer: Address, now: Millis): Effect[];
   /** Drops a context without a word (RFC 5533 §9). Throws REHOME_E_NO_CONTEXT. */
   forget(localTag: ContextTag, now: Millis): Effect[];
+  /** These ULID pairs have connected sockets: their contexts are in use, however quiet they are (RFC 5533 §9). */
+  inUse(pairs: readonly LocatorPair[], now: Millis): Effect[];
+  /**
+   * RFC 5533 §1.5: the prefix of a ULID of ours has become invalid, somebody else may get it: every context that uses
+   * it ends. Not for an interface that is merely down.
+   */
+  invalidateUlid(ulid: Address, now: Millis): Effect[];
   /** Applies a new configuration without losing a context. */
   configure(config: EngineConfig, now: Millis): Effect[];
   /** Carries out every deadline that has come. */

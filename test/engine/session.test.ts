@@ -45,6 +45,30 @@ describe('a session from beginning to end', () => {
     expect(a.bindings.size + b.bindings.size).toBe(0);
   });
 
+  it('lives on while a socket is connected, however quiet [RFC5533-9-1]', () => {
+    const { wire, a, b } = session();
+    wire.establish(a, b);
+    for (let minute = 0; minute < 60; minute++) {
+      wire.pass(60_000);
+      const other = { local: a.address(1), peer: b.address(1) };
+      wire.run(a, a.engine.inUse([{ local: a.address(0), peer: b.address(0) }, other], wire.now));
+    }
+    expect(a.context()?.state).toBe('ESTABLISHED');
+    expect(b.context()).toBeUndefined();
+    wire.pass(700_000);
+    expect(a.context()).toBeUndefined();
+  });
+
+  it('ends with its ULID when that becomes invalid [RFC5533 §1.5]', () => {
+    const { wire, a, b } = session();
+    wire.establish(a, b);
+    wire.run(a, a.engine.invalidateUlid(a.address(1), wire.now));
+    expect(a.context()?.state).toBe('ESTABLISHED');
+    wire.run(a, a.engine.invalidateUlid(a.address(0), wire.now));
+    expect(a.context()).toBeUndefined();
+    expect(a.bindings.size).toBe(0);
+  });
+
   it('finds another pair when the current one dies in both directions', () => {
     const { wire, a, b } = session(testConfig({ reap: PAPER }));
     wire.establish(a, b);
