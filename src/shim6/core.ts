@@ -85,8 +85,8 @@ export class Core {
   keepaliveTimeout: number | undefined;
   maxContexts: number;
   now: Millis;
+  /** All of them, also those that do not fit into a list. */
   own: readonly OwnLocator[] = [];
-  /** Every address of ours, also beyond those that fit into a list. */
   ownAddresses: ReadonlySet<Address> = new Set();
   #nextId = 1;
 
@@ -109,6 +109,14 @@ export class Core {
 
   count(name: string): void {
     this.counters.set(name, (this.counters.get(name) ?? 0) + 1);
+  }
+
+  /** What a peer is told of us: as many as fit, this context's ULID among them, or its packets would be foreign. */
+  ownFor(ulid: Address): readonly OwnLocator[] {
+    const first = this.own.slice(0, MAX_OWN_LOCATORS);
+    const mine = this.own.find((l) => l.address === ulid);
+    if (mine === undefined || first.includes(mine)) return first;
+    return [mine, ...first.slice(0, MAX_OWN_LOCATORS - 1)];
   }
 
   /**
@@ -151,7 +159,7 @@ export class Core {
       initiator,
       establishedAt: undefined,
       lastActivity: this.now,
-      own: { generation: this.random.uint32(), locators: this.own },
+      own: { generation: this.random.uint32(), locators: this.ownFor(ulids.local) },
       keepaliveTimeout: undefined,
       pastGenerations: [],
     };

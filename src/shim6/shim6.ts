@@ -7,7 +7,7 @@ import {
   type ControlMessage,
 } from '../wire/shim6/index.js';
 import { addMs, type ContextTag, type Millis } from '../wire/units.js';
-import { Core, due, earliest, MAX_OWN_LOCATORS, type Received, type Shim6Options } from './core.js';
+import { Core, due, earliest, type Received, type Shim6Options } from './core.js';
 import {
   isContacted,
   knowsOwnLocator,
@@ -74,11 +74,13 @@ export class Shim6 {
   /** Our locators, for contexts to come and, by Update Request, for those there are. */
   setOwnLocators(locators: readonly OwnLocator[], now: Millis, always = false): void {
     this.#core.now = now;
-    const own = locators.slice(0, MAX_OWN_LOCATORS);
     this.#core.ownAddresses = new Set(locators.map((l) => l.address));
-    if (!always && sameOwn(own, this.#core.own)) return;
-    this.#core.own = own;
-    for (const context of [...this.contexts()]) tellOwnSet(this.#core, context, own);
+    if (!always && sameOwn(locators, this.#core.own)) return;
+    this.#core.own = locators;
+    for (const context of [...this.contexts()]) {
+      const own = this.#core.ownFor(context.ulids.local);
+      if (always || !sameOwn(own, context.own.locators)) tellOwnSet(this.#core, context, own);
+    }
   }
 
   /** Begins establishment (§7.7); undefined when the table is full. */

@@ -116,6 +116,20 @@ describe('updates', () => {
     expect(first).toEqual([A[1], A[1]]);
   });
 
+  it('tells 16 of many locators, the ULID always among them', () => {
+    const wire = new Wire();
+    const many = Array.from({ length: 40 }, (_, i) => `2001:db8:a1::${(i + 1).toString(16)}`);
+    const a = wire.add('A', many);
+    const b = wire.add('B', B);
+    wire.establish(a, b, 39, 0);
+    expect(known(b)).toHaveLength(16);
+    expect(known(b)[0]).toBe(many[39]);
+    wire.payload(a, b);
+    wire.pass(10_000);
+    expect(wire.names().filter((n) => n.includes('r1bis'))).toEqual([]);
+    expect(wire.names().filter((n) => n === 'B:keepalive').length).toBeGreaterThan(0);
+  });
+
   it('survives one locator, and none (lesson 8)', () => {
     const { wire, a, b } = established();
     setA(wire, a, [A[0] ?? '']);
