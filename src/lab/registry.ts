@@ -132,13 +132,20 @@ function records(): LabRecord[] {
   if (!existsSync(LAB_DIRECTORY)) return [];
   return readdirSync(LAB_DIRECTORY)
     .filter((name) => name.endsWith('.json'))
-    .map((name) => readRecord(name.slice(0, -'.json'.length)));
+    .map((name) => readRecord(name.slice(0, -'.json'.length)))
+    .filter((record) => record !== undefined);
 }
 
-/** A record that cannot be read still tells its id. */
-function readRecord(id: string): LabRecord {
+/** Undefined: it is gone meanwhile, or another user's. A damaged record still tells its id: nobody's, to be undone. */
+function readRecord(id: string): LabRecord | undefined {
+  let text: string;
   try {
-    const value = JSON.parse(readFileSync(recordFile(id), 'utf8')) as LabRecord;
+    text = readFileSync(recordFile(id), 'utf8');
+  } catch {
+    return undefined;
+  }
+  try {
+    const value = JSON.parse(text) as LabRecord;
     return { id, owner: value.owner, processes: value.processes };
   } catch {
     return { id, owner: { pid: 0, startTime: 0 }, processes: [] };

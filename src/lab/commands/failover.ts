@@ -9,7 +9,7 @@ import { plotMarks, reportText } from '../draw/report-text.js';
 import { svgPlot } from '../draw/svg.js';
 import { LabFailover } from '../failover.js';
 import { stopSignal } from '../signals.js';
-import { bytesPerSecond, type FailoverChoice, type LabIo } from './options.js';
+import { bytesPerSecond, type FailoverChoice, type LabIo, screenOf } from './options.js';
 
 /**
  * `rehome lab failover`: in namespaces, or, where these cannot be had, on the in-memory network with the same engine
@@ -64,7 +64,7 @@ async function namespaces(
 ): Promise<FailoverReport> {
   const view = quiet
     ? undefined
-    : new LiveView(io, paintWith(io.colors), title(choice, 'in network namespaces'));
+    : new LiveView(screenOf(io), paintWith(io.colors), title(choice, 'in network namespaces'));
   const stop = stopSignal();
   try {
     return await LabFailover.run({

@@ -1,5 +1,6 @@
 import type { ReapProfileName } from '../../reap/constants.js';
 import type { BreakKind } from '../../sim/report.js';
+import type { Screen } from '../draw/live.js';
 import type { Colors } from '../draw/paint.js';
 
 /** Where a command of the lab writes; the command line's own (src/cli/io.ts) has this form. */
@@ -33,3 +34,10 @@ export interface FailoverChoice extends NetworkChoice {
 /** Octets per second; null: not limited. */
 export const bytesPerSecond = (megabits: number): number | null =>
   megabits === 0 ? null : (megabits * 1e6) / 8;
+
+/** Standard output as a live view draws on it. */
+export const screenOf = (io: LabIo): Screen => ({
+  out: (text) => io.out(text),
+  tty: io.tty,
+  columns: process.stdout.columns,
+});

@@ -11,7 +11,7 @@ import { watchEvents } from '../event-watch.js';
 import { runningLabs } from '../registry.js';
 import { askLab } from '../server.js';
 import { stopSignal } from '../signals.js';
-import type { LabIo, NetworkChoice } from './options.js';
+import { screenOf, type LabIo, type NetworkChoice } from './options.js';
 import { statusText } from './remote.js';
 import { startServed } from './start.js';
 
@@ -22,7 +22,7 @@ export async function up(choice: NetworkChoice & { detach?: boolean }, io: LabIo
   const down = new AbortController();
   const served = await startServed(choice, () => down.abort());
   const ended = AbortSignal.any([stop.signal, down.signal]);
-  const view = new LiveView(io, paintWith(io.colors), 'rehome lab (Ctrl-C ends it)');
+  const view = new LiveView(screenOf(io), paintWith(io.colors), 'rehome lab (Ctrl-C ends it)');
   try {
     view.start(served.lab, () => undefined);
     const since = monotonicMs();

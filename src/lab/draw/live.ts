@@ -11,6 +11,8 @@ export interface Screen {
   out(text: string): void;
   /** Redraws in place; otherwise everything is a line that stays. */
   readonly tty: boolean;
+  /** Width of the terminal. Default 80. */
+  readonly columns?: number | undefined;
 }
 
 const REDRAW_MS = 200;
@@ -93,7 +95,9 @@ export class LiveView {
   }
 
   private newest(): string[] {
-    const lines = this.events.slice(-EVENTS_SHOWN).map((e) => eventText(e).slice(0, 100));
+    // A line that wraps would spoil the redrawing in place.
+    const width = (this.screen.columns ?? 80) - 1;
+    const lines = this.events.slice(-EVENTS_SHOWN).map((e) => eventText(e).slice(0, width));
     while (lines.length < EVENTS_SHOWN) lines.push('');
     return lines;
   }

@@ -49,8 +49,7 @@ export function drawTopology(view: TopologyView, paint: Paint): string[] {
   return lines;
 }
 
-export const LEGEND =
-  '> A to B   < B to A   ━▶ ◀━ data goes here   X cut without a word (18 one-way paths)';
+export const LEGEND = '> A to B  < B to A  ━▶ ◀━ data goes here  X cut without a word';
 
 function hostBox(view: TopologyView, host: Host, uplink: Uplink, paint: Paint): string {
   const name = uplinkName(host, uplink);
