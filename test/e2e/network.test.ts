@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { monotonicMs } from '../../src/linux/clock.js';
 import type { Lab } from '../../src/lab/lab.js';
-import { hostAddress, reversePath } from '../../src/lab/paths.js';
-import { BuiltinTraffic } from '../../src/lab/traffic/builtin.js';
+import { hostAddress, otherHost, reversePath, type Host } from '../../src/lab/paths.js';
+import { BuiltinTraffic, run as startProgram } from '../../src/lab/traffic/builtin.js';
 import { longestGap } from '../../src/lab/traffic/gap.js';
 import { needsTun } from '../support/root.js';
 import { current, cutAndRecover, established, quickLab, reset, waitFor } from './support.js';
@@ -142,17 +142,48 @@ describe.skipIf(needsTun() !== undefined)('a peer without rehome', () => {
   );
 });
 
-describe.skipIf(needsTun() !== undefined)('links with an MTU of 1280', () => {
+describe.skipIf(needsTun() !== undefined).each([1280, 1500])('links with an MTU of %i', (mtu) => {
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await quickLab({ mtu });
+  });
+  afterEach(() => reset(lab));
+  afterAll(() => lab.stop());
+
   it('carry the session before and after the cut', { timeout: 40_000 }, async () => {
-    const lab = await quickLab({ mtu: 1280 });
+    const run = await cutAndRecover(lab, ({ AtoB }) => [AtoB, reversePath(AtoB)]);
+    expect(run.after.AtoB).not.toBe(run.before.AtoB);
+    expect(run.gap).toBeLessThan(8_000);
+    const state = await lab.state();
+    expect(state.paths[run.after.AtoB.id]?.counters.forwardedBytes).toBeGreaterThan(200_000);
+  });
+
+  it('carry datagrams in fragments before and after the cut', { timeout: 40_000 }, async () => {
+    const arrived: Record<Host, number[]> = { A: [], B: [] };
+    const programs = (['A', 'B'] as const).map((host) => {
+      const ends = [hostAddress(host, 1), '7002', hostAddress(otherHost(host), 1), '7002'];
+      return startProgram(lab, host, 'udp', [...ends, '100', '4000'], (m) => {
+        if (m.kind === 'datagram') arrived[host].push(m.at);
+      });
+    });
     try {
-      const run = await cutAndRecover(lab, ({ AtoB }) => [AtoB, reversePath(AtoB)]);
-      expect(run.after.AtoB).not.toBe(run.before.AtoB);
-      expect(run.gap).toBeLessThan(8_000);
-      const state = await lab.state();
-      expect(state.paths[run.after.AtoB.id]?.counters.forwardedBytes).toBeGreaterThan(200_000);
+      await established(lab);
+      const { AtoB } = await current(lab);
+      for (const host of ['A', 'B'] as const)
+        await waitFor(`whole datagrams at ${host}`, () => arrived[host].length > 5);
+      await lab.cut([AtoB, reversePath(AtoB)]);
+      await waitFor('another path', async () => {
+        const contexts = [await lab.context('A'), await lab.context('B')];
+        return contexts.every((c) => c?.shimmed === true && c.reap?.state === 'operational');
+      });
+      const moved = monotonicMs();
+      for (const host of ['A', 'B'] as const)
+        await waitFor(
+          `whole datagrams at ${host} over the new path`,
+          () => arrived[host].filter((at) => at > moved).length > 5,
+        );
     } finally {
-      await lab.stop();
+      for (const { child } of programs) child.kill();
     }
   });
 });
