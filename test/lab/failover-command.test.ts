@@ -37,6 +37,7 @@ describe('rehome lab failover on the in-memory network', () => {
     expect(await failover(CHOICE, io)).toBe(0);
     expect(io.output).toContain('The session was kept: every octet arrived, in order.');
     expect(io.output).toMatch(/network +cut/);
+    expect(io.output).toMatch(/│ a1 2001:db8:\S+ +├───┤ a1 {3}XX/);
     expect(io.errors).toBe('');
   });
   it('prints with --json one report and nothing else', async () => {

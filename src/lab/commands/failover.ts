@@ -5,7 +5,7 @@ import { whyNoLab } from '../capability.js';
 import { eventText } from '../draw/event-text.js';
 import { LiveView } from '../draw/live.js';
 import { paintWith } from '../draw/paint.js';
-import { plotMarks, reportText } from '../draw/report-text.js';
+import { finalDrawing, plotMarks, reportText } from '../draw/report-text.js';
 import { svgPlot } from '../draw/svg.js';
 import { LabFailover } from '../failover.js';
 import { stopSignal } from '../signals.js';
@@ -47,7 +47,7 @@ const title = (choice: FailoverChoice, where: string): string =>
 function memory(choice: FailoverChoice, io: LabIo, quiet: boolean): FailoverReport {
   if (!quiet) io.out(`${title(choice, 'in memory')}\n`);
   const rate = bytesPerSecond(choice.rate);
-  return runFailover({
+  const report = runFailover({
     seed: choice.seed,
     profile: choice.profile,
     break: choice.break,
@@ -55,6 +55,8 @@ function memory(choice: FailoverChoice, io: LabIo, quiet: boolean): FailoverRepo
     ...(rate === null ? {} : { rate }),
     ...(quiet ? {} : { onEvent: (event) => io.out(`${eventText(event)}\n`) }),
   });
+  if (!quiet) io.out(`\n${finalDrawing(report, paintWith(io.colors))}`);
+  return report;
 }
 
 async function namespaces(

@@ -6,10 +6,15 @@ import { parseAddress } from '../../wire/address.js';
 export function eventText(event: ReportEvent): string {
   const time = `${(event.t / 1000).toFixed(3)} s`.padStart(10);
   const detail = Object.entries(event.detail)
-    .map(([key, value]) => `${key} ${typeof value === 'string' ? shorten(value) : value}`)
+    .map(([key, value]) => `${key} ${plain(value)}`)
     .join(', ');
   return `${time}  ${event.host.padEnd(7)}  ${event.name.padEnd(20)} ${detail}`.trimEnd();
 }
+
+const plain = (value: string | number | boolean): string =>
+  typeof value === 'string'
+    ? shorten(value)
+    : String(typeof value === 'number' ? Math.round(value * 10) / 10 : value);
 
 /** The lab's addresses by their short names: `a1 b2` for `2001:db8:a1::10 2001:db8:b2::10`. */
 const shorten = (text: string): string =>

@@ -1,6 +1,8 @@
 import type { DirectionPath, DirectionReport, FailoverReport } from '../../sim/report.js';
+import { PATHS, type OneWayPath } from '../paths.js';
 import { formatBytes, formatMs, formatRate } from './scale.js';
 import type { Paint } from './paint.js';
+import { drawTopology, LEGEND } from './topology.js';
 import { terminalPlot, type PlotMark } from './terminal-plot.js';
 
 /** Moments worth a mark in a plot of throughput. */
@@ -46,6 +48,21 @@ function verdict(report: FailoverReport, paint: Paint): string {
         : 'The session was kept (iperf3 counts octets and verifies none).',
     ),
   );
+}
+
+/** The drawing of a run that is over: what was cut, and where data went in the end. */
+export function finalDrawing(report: FailoverReport, paint: Paint): string {
+  const { locators, paths } = report.topology;
+  const name = shortNames(report);
+  const find = ({ source, destination }: DirectionPath): OneWayPath | undefined =>
+    PATHS.find((p) => p.name === `${name(source)}>${name(destination)}`);
+  const cut = paths.filter((p) => p.cut).flatMap((p) => find({ ...p, shimmed: false })?.id ?? []);
+  const view = {
+    stopped: new Set(cut),
+    current: { AtoB: find(report.paths.AtoB.after), BtoA: find(report.paths.BtoA.after) },
+    locators,
+  };
+  return [...drawTopology(view, paint), paint.dim(LEGEND), ''].join('\n');
 }
 
 /** `a1` for 2001:db8:a1::10; by place where addresses are others. */

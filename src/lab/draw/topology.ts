@@ -7,6 +7,7 @@ import {
   type OneWayPath,
   type Uplink,
 } from '../paths.js';
+import type { FailoverReport } from '../../sim/report.js';
 import type { Paint } from './paint.js';
 
 /** What the drawing shows of the network at one moment. */
@@ -18,8 +19,10 @@ export interface TopologyView {
     readonly AtoB: OneWayPath | undefined;
     readonly BtoA: OneWayPath | undefined;
   };
-  /** Uplinks whose address is not the usual one (an added locator, or one that is gone). */
+  /** Uplinks whose address is gone. */
   readonly missing?: ReadonlySet<string>;
+  /** Addresses by uplink, when they are not the lab's own. */
+  readonly locators?: FailoverReport['topology']['locators'];
 }
 
 const HOST_WIDTH = 21;
@@ -54,7 +57,8 @@ export const LEGEND = '> A to B  < B to A  ━▶ ◀━ data goes here  X cut w
 function hostBox(view: TopologyView, host: Host, uplink: Uplink, paint: Paint): string {
   const name = uplinkName(host, uplink);
   const gone = view.missing?.has(name) === true;
-  const text = `${name} ${gone ? '(removed)' : hostAddress(host, uplink)}`.padEnd(HOST_WIDTH - 2);
+  const address = view.locators?.[host][uplink - 1] ?? hostAddress(host, uplink);
+  const text = `${name} ${gone ? '(removed)' : address}`.padEnd(HOST_WIDTH - 2);
   const used = gone
     ? paint.dim
     : inUse(view, host, uplink)
