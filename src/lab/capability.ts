@@ -1,14 +1,21 @@
-import { inNamespace, createNamespace, deleteNamespace } from '../linux/netns.js';
+import { KernelDataPath } from '../dataplane/kernel/index.js';
+import { createNamespace, deleteNamespace, inNamespace } from '../linux/netns.js';
 import { close } from '../linux/syscalls.js';
 import { openRouterTun } from './router-tun.js';
 
+/** Why this user cannot have a lab, without trying anything; undefined: nothing speaks against it. */
+export function whyNotThisUser(): string | undefined {
+  if (process.platform !== 'linux') return 'network namespaces need Linux';
+  return process.getuid?.() === 0 ? undefined : 'network namespaces need root';
+}
+
 /**
- * Why this machine and user cannot run the lab, in one sentence; undefined: they can. Tries what it needs, in a
- * namespace of its own that is gone afterwards.
+ * Why this machine and user cannot run the lab, in one sentence; undefined: they can. Tries what it needs (namespace,
+ * TUN, the kernel data path itself) in a namespace of its own that is gone afterwards.
  */
 export function whyNoLab(): string | undefined {
-  if (process.platform !== 'linux') return 'network namespaces need Linux';
-  if (process.getuid?.() !== 0) return 'network namespaces need root';
+  const reason = whyNotThisUser();
+  if (reason !== undefined) return reason;
   const name = `rehome-lab-try-${process.pid}`;
   try {
     createNamespace(name);
@@ -16,14 +23,29 @@ export function whyNoLab(): string | undefined {
     return `network namespaces cannot be made here (${message(error)})`;
   }
   try {
-    inNamespace(name, () => close(openRouterTun()));
-    return undefined;
-  } catch (error) {
-    return `no TUN device can be made here (${message(error)})`;
+    return inNamespace(name, () => tryTun() ?? tryDataPath());
   } finally {
     deleteNamespace(name);
   }
 }
 
+function tryTun(): string | undefined {
+  try {
+    close(openRouterTun());
+    return undefined;
+  } catch (error) {
+    return `no TUN device can be made here (${message(error)})`;
+  }
+}
+
+function tryDataPath(): string | undefined {
+  try {
+    new KernelDataPath({ uplinks: [], maxContexts: 16 }).close();
+    return undefined;
+  } catch (error) {
+    return `this kernel does not take the data path (${message(error)})`;
+  }
+}
+
 const message = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);
+  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';

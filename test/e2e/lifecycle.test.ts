@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { whyNoLab } from '../../src/lab/capability.js';
 import { rehomeCommand } from '../../src/lab/entry.js';
 import { processesIn } from '../../src/lab/processes.js';
 import { cleanUpDead, LAB_DIRECTORY, namespaceName, NODES } from '../../src/lab/registry.js';
@@ -32,6 +33,13 @@ const left = (id: string): string[] =>
   namespaces(id).filter((name) => listNamespaces(name).includes(name));
 const ended = (child: ChildProcess): Promise<unknown> =>
   new Promise((resolve) => child.once('exit', resolve));
+
+describe.skipIf(needsTun() !== undefined)('before a lab', () => {
+  it('what it needs is tried, here with success, and nothing is left of the trial', () => {
+    expect(whyNoLab()).toBeUndefined();
+    expect(listNamespaces(`rehome-lab-try-${process.pid}`)).toEqual([]);
+  });
+});
 
 describe.skipIf(needsTun() !== undefined)('the end of a lab', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(

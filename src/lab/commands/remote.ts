@@ -1,5 +1,5 @@
 import { RehomeError } from '../../wire/errors.js';
-import { whyNoLab } from '../capability.js';
+import { whyNotThisUser } from '../capability.js';
 import { drawTopology, LEGEND } from '../draw/topology.js';
 import { paintWith } from '../draw/paint.js';
 import { formatBytes } from '../draw/scale.js';
@@ -27,7 +27,7 @@ export async function status(options: { json?: boolean }, io: LabIo): Promise<vo
 
 /** `rehome lab down` */
 export async function down(io: LabIo): Promise<void> {
-  const obstacle = whyNoLab();
+  const obstacle = whyNotThisUser();
   if (obstacle !== undefined) throw new RehomeError('REHOME_E_LAB', `no lab to end: ${obstacle}`);
   const cleaned = await cleanUpDead();
   for (const id of cleaned) io.out(`Cleaned up after the lab ${id}, whose process is gone.\n`);
