@@ -27,17 +27,18 @@ export function checkSec(sec: number): void {
 export function hash1(octets: Uint8Array, subnetPrefix?: Uint8Array): Uint8Array {
   let input = octets;
   if (subnetPrefix !== undefined) {
-    input = octets.slice();
+    input = new Uint8Array(octets);
     input.set(subnetPrefix, MODIFIER_LENGTH);
   }
-  return sha1(input).subarray(0, HASH1_LENGTH);
+  return Uint8Array.from(sha1(input).subarray(0, HASH1_LENGTH));
 }
 
 /** Hash2, 14 octets: subnet prefix and collision count are zero in its input (RFC 3972 §3). */
 export function hash2(octets: Uint8Array): Uint8Array {
-  const input = octets.slice();
+  // Not slice(): that of a Buffer would share its octets.
+  const input = new Uint8Array(octets);
   input.fill(0, MODIFIER_LENGTH, PUBLIC_KEY_OFFSET);
-  return sha1(input).subarray(0, HASH2_LENGTH);
+  return Uint8Array.from(sha1(input).subarray(0, HASH2_LENGTH));
 }
 
 /** The highest Sec that this Hash2 is good for: how many of its leading 16-bit groups are zero. */
@@ -79,7 +80,7 @@ export interface Hash2Task {
 
 /** `modifier + steps`, as 128-bit unsigned integers that wrap around. */
 export function addToModifier(modifier: Uint8Array, steps: number): Uint8Array {
-  const out = modifier.slice();
+  const out = new Uint8Array(modifier);
   let carry = steps;
   for (let i = out.length - 1; i >= 0 && carry > 0; i--) {
     const sum = (out[i] ?? 0) + (carry % 256);

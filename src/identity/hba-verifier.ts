@@ -219,7 +219,7 @@ function checkOwn(identity: LocalIdentity, address: Address, octets: Uint8Array)
   const others = identity.addresses.map((a) => a.address);
   return {
     identity,
-    parameters: octets.slice(),
+    parameters: new Uint8Array(octets),
     members: new Set(others.filter((a) => bound.peer.verifyMember(a).ok)),
     maySign: keyed && privateKey !== undefined && bound.peer.signatureRefusal === undefined,
   };

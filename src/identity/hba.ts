@@ -108,7 +108,7 @@ export function generateHbaSet(input: HbaInput, modifier: Uint8Array, collisionC
   const second = addresses[0]?.hash2 ?? new Uint8Array(0);
   return {
     addresses,
-    modifier: modifier.slice(),
+    modifier: new Uint8Array(modifier),
     hash2: second,
     sec,
     collisionCount,

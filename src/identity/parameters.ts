@@ -61,6 +61,7 @@ export function decodeParameters(
   octets: Uint8Array,
 ): { readonly ok: true; readonly parameters: CgaParameters } | DecodeFailure {
   if (octets.length > MAX_PARAMETERS_LENGTH) return bad(0, 'parameters-too-long');
+  const copy = new Uint8Array(octets); // the slice() of a Buffer would be none
   if (octets.length < PUBLIC_KEY_OFFSET) return bad(octets.length, 'parameters-too-short');
   const key = parseRsaKey(octets, PUBLIC_KEY_OFFSET);
   if (!key.ok) return key;
@@ -70,7 +71,7 @@ export function decodeParameters(
   for (let at = keyEnd; at < octets.length;) {
     const end = at + 4 + u16(octets, at + 2);
     if (at + 4 > octets.length || end > octets.length) return bad(at, 'malformed-extension');
-    const extension = { type: u16(octets, at), data: octets.slice(at + 4, end) };
+    const extension = { type: u16(octets, at), data: copy.subarray(at + 4, end) };
     if (extension.type === MULTI_PREFIX_TYPE) {
       if (multiPrefix !== undefined) return bad(at, 'duplicate-multi-prefix');
       multiPrefix = decodeMultiPrefix(extension.data);
@@ -79,7 +80,6 @@ export function decodeParameters(
     extensions.push(extension);
     at = end;
   }
-  const copy = octets.slice();
   const parameters = {
     octets: copy,
     modifier: copy.subarray(0, MODIFIER_LENGTH),
@@ -101,7 +101,7 @@ function decodeMultiPrefix(data: Uint8Array): MultiPrefix | undefined {
   return {
     publicKey: (u8(data, 0) & 0x80) !== 0,
     prefixes: Array.from({ length: count }, (_, i) =>
-      data.slice(4 + SUBNET_PREFIX_LENGTH * i, 12 + SUBNET_PREFIX_LENGTH * i),
+      data.subarray(4 + SUBNET_PREFIX_LENGTH * i, 12 + SUBNET_PREFIX_LENGTH * i),
     ),
   };
 }
