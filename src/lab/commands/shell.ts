@@ -12,22 +12,24 @@ import { startServed } from './start.js';
  * @returns the shell's exit status
  */
 export async function shell(host: Host, choice: NetworkChoice, io: LabIo): Promise<number> {
-  const running = runningLabs();
-  if (running.length > 0)
-    return run(host, running.includes(MAIN) ? MAIN : (running[0] ?? MAIN), io);
-  // The shell decides when it is over: Ctrl-C there is for the program that runs in it.
+  // The shell decides when it is over: Ctrl-C there is for the program that runs in it. Whoever asks the lab itself
+  // to end (`rehome lab down`, SIGTERM, a terminal that closes) ends the shell.
+  const end = new AbortController();
   const ignore = (): void => undefined;
-  process.on('SIGINT', ignore);
-  const served = await startServed(choice, ignore);
+  const stop = (): void => end.abort();
+  process.on('SIGINT', ignore).on('SIGTERM', stop).on('SIGHUP', stop);
+  const running = runningLabs();
+  const served = running.length === 0 ? await startServed(choice, stop) : undefined;
+  const id = served?.lab.entry.id ?? (running.includes(MAIN) ? MAIN : (running[0] ?? MAIN));
   try {
-    return await run(host, served.lab.entry.id, io);
+    return await run(host, id, io, end.signal);
   } finally {
-    await served.stop();
-    process.off('SIGINT', ignore);
+    await served?.stop();
+    process.off('SIGINT', ignore).off('SIGTERM', stop).off('SIGHUP', stop);
   }
 }
 
-function run(host: Host, id: string, io: LabIo): Promise<number> {
+function run(host: Host, id: string, io: LabIo, end: AbortSignal): Promise<number> {
   const directory = `${LAB_DIRECTORY}/${id}`;
   const prompt = `[host ${host}] \\w \\$ `;
   const bash = findProgram('bash');
@@ -52,6 +54,9 @@ function run(host: Host, id: string, io: LabIo): Promise<number> {
       },
     },
   );
+  const hangUp = (): void => void child.kill('SIGHUP');
+  if (end.aborted) hangUp();
+  end.addEventListener('abort', hangUp, { once: true });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code) => resolve(code ?? 1));
