@@ -192,6 +192,14 @@ describe('R1 and I2', () => {
     }
   });
 
+  it('refuses an I2 whose nonce is twice that old, the key being the same [RFC5533-7.13-9]', () => {
+    const p = new Puppet();
+    const answer = p.r1For(TAG);
+    p.pass(60_000).say(i2(answer, TAG));
+    expect(p.names()).toEqual([]);
+    expect(p.engine.contexts()).toEqual([]);
+  });
+
   it('drops an I2 that is not the answer to our R1 without a word [RFC5533-7.13-9]', () => {
     const p = new Puppet();
     const answer = p.r1For(TAG);

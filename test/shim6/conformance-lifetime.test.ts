@@ -4,7 +4,20 @@ import { buildIcmpError } from '../../src/wire/icmpv6.js';
 import { seeded, testConfig } from '../support/engines.js';
 import { HostEngine } from '../../src/engine/host.js';
 import { ms } from '../../src/wire/units.js';
-import { H0, H1, i2, list, OTHER_TAG, own, P0, P1, Puppet, TAG, X } from '../conformance/puppet.js';
+import {
+  H0,
+  H1,
+  i2,
+  list,
+  OTHER_TAG,
+  own,
+  P0,
+  P1,
+  Puppet,
+  TAG,
+  X,
+  raw,
+} from '../conformance/puppet.js';
 
 /** RFC 5533 §1.5, §2.3, §7.1, §7.8, §9, §14, §16.2: tags, timers, ends. */
 
@@ -158,8 +171,9 @@ describe('I1 without an answer', () => {
     const icmp = (invokingPacket: Uint8Array, type = 4, code = 1): Uint8Array =>
       buildIcmpError({ source: P0, destination: H0, type, code, parameter: 6, invokingPacket });
     // Not ours, not what we sent, not that error: the exchange goes on.
-    const other = packet.slice();
-    other[40 + 15] = (other[40 + 15] ?? 0) ^ 1;
+    const octets = packet.slice(40);
+    octets[15] = (octets[15] ?? 0) ^ 1; // another nonce
+    const other = raw(H0, P0, octets);
     for (const wrong of [icmp(other), icmp(packet, 1, 0), icmp(packet, 4, 0)]) {
       p.do(p.engine.icmp(wrong, p.now));
       expect(p.state).toBe('I1-SENT');

@@ -180,6 +180,14 @@ describe('I2bis', () => {
     }
   });
 
+  it('is refused when its nonce is twice that old, the key being the same [RFC5533-7.20-10]', () => {
+    const p = new Puppet();
+    const answer = r1bisFor(p);
+    p.pass(60_000).say(i2bis(answer, TAG));
+    expect(p.names()).toEqual([]);
+    expect(p.engine.contexts()).toEqual([]);
+  });
+
   it('that does not answer our R1bis is dropped without a word [RFC5533-7.20-10]', () => {
     const p = new Puppet();
     const good = i2bis(r1bisFor(p), TAG);
