@@ -1,7 +1,7 @@
 import { notifies } from '../dataplane/activity.js';
 import type { ContextHandle, DataPath, FlowSample, Liveness } from '../dataplane/datapath.js';
 import type { ContextId, EngineEventName } from '../engine/types.js';
-import { addMs, type Millis } from '../wire/units.js';
+import { addMs, ms, type Millis } from '../wire/units.js';
 import type { Clock, Timer } from './clock.js';
 import type { DriverIntervals } from './driver.js';
 
@@ -25,8 +25,8 @@ export interface PollerTarget {
 
 /**
  * Reads liveness and flows and passes on what changed. Two ways: a data path that notifies is read soon after it did
- * and never otherwise, so that an idle host in the simulator costs nothing; any other is polled, busy contexts often
- * and idle ones seldom.
+ * and never otherwise, so that an idle host in the simulator costs nothing; any other is polled: often while something
+ * goes on, seldom otherwise, and, where it can say so, only those contexts that have news are looked at.
  */
 export class LivenessPoller {
   readonly #clock: Clock;
@@ -40,6 +40,7 @@ export class LivenessPoller {
   readonly #due = new Set<Watched>();
   readonly #timers: { busy?: Timer; idle?: Timer; flows?: Timer } = {};
   #running = false;
+  #busyUntil = ms(0);
   observations = 0;
 
   constructor(clock: Clock, dataPath: DataPath, intervals: DriverIntervals, target: PollerTarget) {
@@ -56,7 +57,7 @@ export class LivenessPoller {
       this.notified(undefined); // what came before we listened
       for (const watched of this.#watched.values()) this.notified(watched.handle);
     } else {
-      this.#arm('idle', () => this.#idleRound());
+      this.#arm('idle', () => (this.#dataPath.changed ? this.#scanRound() : this.#idleRound()));
       this.#arm('flows', () => this.#flowRound());
     }
   }
@@ -80,7 +81,7 @@ export class LivenessPoller {
     };
     this.#watched.set(context, watched);
     this.#byHandle.set(handle, watched);
-    if (!this.#notified) this.#makeDue(watched);
+    if (!this.#notified) this.#soon(watched);
   }
 
   remove(context: ContextId, handle: ContextHandle): void {
@@ -106,10 +107,34 @@ export class LivenessPoller {
     if (watched === undefined) return;
     if (name === 'exploring' || name === 'inbound-ok' || name === 'failure-suspected') {
       watched.exploring = true;
-      if (!this.#notified) this.#makeDue(watched);
+      if (!this.#notified) this.#soon(watched);
     } else if (name === 'operational') {
       watched.exploring = false;
     }
+  }
+
+  #soon(watched: Watched): void {
+    this.#busyUntil = addMs(this.#clock.now(), BUSY_AFTER_CHANGE);
+    if (this.#dataPath.changed) this.#arm('busy', () => this.#scanRound());
+    else this.#makeDue(watched);
+  }
+
+  /** Everything that has news, in one look; soon again while there was any lately. */
+  #scanRound(): void {
+    let handles: readonly ContextHandle[] = [];
+    try {
+      handles = this.#dataPath.changed?.() ?? [];
+    } catch (error) {
+      this.#target.failed(error);
+    }
+    for (const handle of handles) {
+      const watched = this.#byHandle.get(handle);
+      if (watched !== undefined) this.#look(watched);
+    }
+    const now = this.#clock.now();
+    if (handles.length > 0) this.#busyUntil = addMs(now, BUSY_AFTER_CHANGE);
+    if (now < this.#busyUntil) this.#arm('busy', () => this.#scanRound());
+    else this.#arm('idle', () => this.#scanRound());
   }
 
   #makeDue(watched: Watched): void {

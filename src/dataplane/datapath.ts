@@ -76,6 +76,8 @@ export interface DataPath {
   /** Sends a whole IPv6 control packet as it is, routed by its source; never rewritten. False: refused (counted). */
   send(packet: Uint8Array): boolean;
   liveness(handle: ContextHandle): Liveness;
+  /** Whose packet counts have moved since the last call, where that is cheaper to say than to read them all. */
+  changed?(): readonly ContextHandle[];
   /** Unprotected flows seen lately. Ports and prefixes are the policy's business. */
   flows(): readonly FlowSample[];
   counters(): DataPathCounters;

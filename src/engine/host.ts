@@ -1,5 +1,4 @@
 import { noVerification, type LocatorVerifier } from '../identity/verifier.js';
-import { rankPairs } from '../policy/pairs.js';
 import { isProtectedPeer, isWorthIt } from '../policy/trigger.js';
 import { shuffle, type PathStrategy } from '../reap/strategy.js';
 import { isContacted, type Contacted, type Context } from '../shim6/context.js';
@@ -16,7 +15,7 @@ import {
   ownLocator,
   recoveryDetail,
 } from './describe.js';
-import { Reach } from './reach.js';
+import { rankFor, Reach } from './reach.js';
 import { Deadlines } from './deadlines.js';
 import type {
   ContextId,
@@ -245,13 +244,9 @@ export class HostEngine implements HostEngineApi {
   #refresh(context: Contacted): void {
     const reach = this.#reach.get(context.id);
     if (!reach) return;
-    reach.reap.setPairs(this.#rank(context), this.#now);
+    reach.reap.setPairs(rankFor(context, this.#locators, this.#random), this.#now);
     this.#bind(context, reach);
     this.#touch(context);
-  }
-
-  #rank(context: Contacted): ReturnType<typeof rankPairs> {
-    return rankPairs(this.#locators, context.s.peer.locators, this.#random);
   }
 
   #exploreIfPairGone(context: Contacted): void {
@@ -335,7 +330,7 @@ export class HostEngine implements HostEngineApi {
       random: this.#random,
       peerTag: context.s.peerTag,
       pair: context.s.pair,
-      pairs: this.#rank(context),
+      pairs: rankFor(context, this.#locators, this.#random),
       now: this.#now,
       listener: {
         send: (pair, message) => {

@@ -1,8 +1,10 @@
 import { Reap, type ReapOptions } from '../reap/reap.js';
-import type { Contacted } from '../shim6/context.js';
-import { samePair } from '../wire/address.js';
-import { ms, type Millis } from '../wire/units.js';
-import type { Binding, LivenessSample } from './types.js';
+import { rankPairs } from '../policy/pairs.js';
+import type { RankedPair } from '../reap/strategy.js';
+import { toldLocators, type Contacted } from '../shim6/context.js';
+import { samePair, type Address } from '../wire/address.js';
+import { ms, type Millis, type RandomSource } from '../wire/units.js';
+import type { Binding, LivenessSample, LocalLocator } from './types.js';
 
 /** What a data path is told of a context. */
 export const bindingOf = (c: Contacted): Binding => ({
@@ -19,6 +21,24 @@ const sameBinding = (a: Binding, b: Binding): boolean =>
   samePair(a.pair, b.pair) &&
   a.peerLocators.length === b.peerLocators.length &&
   a.peerLocators.every((l, i) => l === b.peerLocators[i]);
+
+/**
+ * The pairs of one context: between what this peer accepts from us as a source and what it told us. Before the newest
+ * set is acknowledged, its new locators are used only where nothing else is left.
+ */
+export function rankFor(
+  context: Contacted,
+  locators: readonly LocalLocator[],
+  random: RandomSource,
+): readonly RankedPair[] {
+  const { told, accepted } = toldLocators(context);
+  const from = (sources: ReadonlySet<Address>): readonly RankedPair[] => {
+    const own = locators.filter((l) => sources.has(l.address));
+    return rankPairs(own, context.s.peer.locators, random);
+  };
+  const safe = from(accepted);
+  return safe.length > 0 ? safe : from(told);
+}
 
 /** REAP's side of one context, with what the data path was told and what it told us last. */
 export class Reach {

@@ -130,3 +130,18 @@ export function knowsOwnLocator(c: Context, address: Address): boolean {
   const update = isContacted(c) ? c.s.update : undefined;
   return update?.previous.locators.some((l) => l.address === address) ?? false;
 }
+
+/**
+ * Which of our locators this peer has been told of, and which of these it is known to accept as a source (RFC 5533
+ * §7.2): while the newest set is not acknowledged, only those that were in the one before. What is told is what is
+ * explored (lesson 6 of LinShim6).
+ */
+export function toldLocators(c: Contacted): {
+  told: ReadonlySet<Address>;
+  accepted: ReadonlySet<Address>;
+} {
+  const told = new Set(c.own.locators.map((l) => l.address));
+  const before = c.s.update?.previous.locators;
+  if (!before) return { told, accepted: told };
+  return { told, accepted: new Set(before.map((l) => l.address).filter((a) => told.has(a))) };
+}

@@ -116,6 +116,30 @@ describe('updates', () => {
     expect(first).toEqual([A[1], A[1]]);
   });
 
+  it('uses a new locator as source only when it is acknowledged [RFC5533 §7.2]', () => {
+    const { wire, a } = established();
+    const sources = (): Set<string> => new Set(a.context()?.reap?.pairs.map((p) => p.pair.local));
+    wire.lose = (c) => c.message.message === 'updateAcknowledgement';
+    setA(wire, a, [A[0] ?? ''], [NEW]);
+    wire.pass(100);
+    expect(sources()).toEqual(new Set([A[0]]));
+    wire.lose = () => false;
+    wire.pass(10_000);
+    expect(sources()).toEqual(new Set([A[0], NEW]));
+  });
+
+  it('starts over with a new locator where the old one is down, acknowledged or not', () => {
+    const wire = new Wire();
+    const a = wire.add('A', [A[0] ?? '']);
+    const b = wire.add('B', B);
+    wire.establish(a, b);
+    wire.lose = (c) => c.source === A[0] || c.destination === A[0];
+    setA(wire, a, [A[0] ?? '', { operational: false }], [NEW]);
+    wire.pass(60_000);
+    expect(a.context()?.pair.local).toBe(NEW);
+    expect(known(b)).toEqual([A[0], NEW]);
+  });
+
   it('tells 16 of many locators, the ULID always among them', () => {
     const wire = new Wire();
     const many = Array.from({ length: 40 }, (_, i) => `2001:db8:a1::${(i + 1).toString(16)}`);
@@ -128,6 +152,9 @@ describe('updates', () => {
     wire.pass(10_000);
     expect(wire.names().filter((n) => n.includes('r1bis'))).toEqual([]);
     expect(wire.names().filter((n) => n === 'B:keepalive').length).toBeGreaterThan(0);
+    // What is told is what is explored (lesson 6).
+    const told = new Set(known(b));
+    expect(a.context()?.reap?.pairs.every((p) => told.has(p.pair.local))).toBe(true);
   });
 
   it('survives one locator, and none (lesson 8)', () => {

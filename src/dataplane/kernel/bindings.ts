@@ -63,6 +63,10 @@ export class Bindings {
   get capacity(): number {
     return this.#capacity;
   }
+  /** Slots below this number are or were in use. */
+  get slots(): number {
+    return this.#fresh;
+  }
   all(): Installed[] {
     return [...this.#byHandle.values()];
   }

@@ -85,6 +85,8 @@ export class KernelDataPath implements DataPath {
   readonly #pathMtu = new PathMtu();
   readonly #flows: BpfMap;
   #liveness: BigUint64Array;
+  /** By slot: what `changed` saw last. */
+  #seen = new Uint32Array(64);
   #counters: BigUint64Array;
   readonly #ring: RingReader;
   readonly #control: ControlSocket | undefined;
@@ -243,6 +245,27 @@ export class KernelDataPath implements DataPath {
 
   liveness(handle: ContextHandle): Liveness {
     return readLiveness(this.#liveness, this.#bindings.get(handle).slot);
+  }
+
+  /** One pass over the mapped array: no system call, and nothing allocated for contexts that are quiet. */
+  changed(): readonly ContextHandle[] {
+    const out: ContextHandle[] = [];
+    const slots = this.#bindings.slots;
+    const words = new Uint32Array(this.#liveness.buffer, this.#liveness.byteOffset, slots * 16);
+    if (this.#seen.length < slots) {
+      const more = new Uint32Array(Math.max(slots, 2 * this.#seen.length));
+      more.set(this.#seen);
+      this.#seen = more;
+    }
+    for (let slot = 0; slot < slots; slot++) {
+      // The low halves of both packet counts (layout.ts): their sum moves with either.
+      const sum = ((words[slot * 16] ?? 0) + (words[slot * 16 + 4] ?? 0)) >>> 0;
+      if (sum === this.#seen[slot]) continue;
+      this.#seen[slot] = sum;
+      const handle = this.#bindings.bySlot(slot)?.handle;
+      if (handle !== undefined) out.push(handle);
+    }
+    return out;
   }
 
   /** A few system calls. Flows silent for a minute are forgotten here. */
