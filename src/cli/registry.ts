@@ -80,6 +80,16 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'print Shim6 packets from hex lines, pcap or pcapng',
     load: async () => (await import('./commands/decode.js')).registerDecode,
   },
+  hba: {
+    usage: '<command>',
+    summary: 'make and check hash-based addresses',
+    load: async () => (await import('./commands/hba.js')).registerHba,
+  },
+  cga: {
+    usage: '<command>',
+    summary: 'make and check cryptographically generated addresses, sign locators',
+    load: async () => (await import('./commands/cga.js')).registerCga,
+  },
   lab: {
     usage: '',
     summary: 'two hosts, three providers each, in network namespaces',
