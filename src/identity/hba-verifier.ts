@@ -212,6 +212,7 @@ function checkOwn(identity: LocalIdentity, address: Address, octets: Uint8Array)
   const { privateKey } = identity;
   const keyed = hasPublicKey(decoded.parameters);
   if (keyed && privateKey !== undefined) {
+    if (privateKey.type !== 'private') wrong('a public key cannot sign');
     if (Buffer.compare(publicKeyOf(privateKey), decoded.parameters.publicKey) !== 0) {
       wrong('another public key than that of the private key');
     }

@@ -86,7 +86,7 @@ export function decodeParameters(
     subnetPrefix: copy.subarray(MODIFIER_LENGTH, MODIFIER_LENGTH + SUBNET_PREFIX_LENGTH),
     collisionCount: u8(copy, PUBLIC_KEY_OFFSET - 1),
     publicKey: copy.subarray(PUBLIC_KEY_OFFSET, keyEnd),
-    key: { length: key.length, modulusBits: key.modulusBits, exponentBits: key.exponentBits },
+    key,
     extensions,
     multiPrefix,
   };

@@ -16,6 +16,8 @@ export const EXTENDED_MODIFIER_LENGTH = 48;
 export interface RsaKeyInfo {
   /** Octets of the whole structure: the Public Key field has no length of its own (RFC 3972 §3). */
   readonly length: number;
+  /** Octets from its start to the RSAPublicKey that ends it. */
+  readonly keyOffset: number;
   readonly modulusBits: number;
   readonly exponentBits: number;
 }
@@ -99,7 +101,13 @@ export function parseRsaKey(
   if (modulusBits === undefined || exponentBits === undefined) {
     return bad(key.start, 'malformed-public-key');
   }
-  return { ok: true, length: whole.end - offset, modulusBits, exponentBits };
+  return {
+    ok: true,
+    length: whole.end - offset,
+    keyOffset: bits.start + 1 - offset,
+    modulusBits,
+    exponentBits,
+  };
 }
 
 /** Why a signature by this key is not checked at all, or undefined when it may be. */

@@ -45,13 +45,18 @@ export function signLocators(
   }
 }
 
-/** A key to check signatures with, or undefined when OpenSSL makes nothing of the octets. */
+/**
+ * A key to check signatures with, or undefined when the octets are none. Only the RSAPublicKey inside goes to OpenSSL 3:
+ * it takes forty times as long to find out what a SubjectPublicKeyInfo holds, and a stranger chooses how often.
+ */
 export function loadPublicKey(publicKey: Uint8Array): KeyObject | undefined {
+  const parsed = parseRsaKey(publicKey);
+  if (!parsed.ok) return undefined;
+  const key = Buffer.from(publicKey.subarray(parsed.keyOffset, parsed.length));
   try {
-    const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
-    return key.asymmetricKeyType === 'rsa' ? key : undefined;
+    return createPublicKey({ key, format: 'der', type: 'pkcs1' });
   } catch {
-    return undefined; // hostile octets that look like a key
+    return undefined; // numbers that OpenSSL refuses
   }
 }
 

@@ -99,7 +99,7 @@ describe('rehome hba generate', () => {
 
 describe('rehome hba verify', () => {
   const set = makeSet({ prefixes: [A, B] });
-  const [a, b] = set.addresses.map((x) => x.address) as [string, string];
+  const [a, b] = set.addresses.map((x): string => x.address) as [string, string];
   const parameters = toHex(set.addresses[0]?.parameters ?? octet(0, 0));
 
   it('accepts one address, and a whole list [RFC5535 §7.2]', async () => {

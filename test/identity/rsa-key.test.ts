@@ -9,7 +9,7 @@ import {
 } from '../../src/identity/rsa-key.js';
 import { publicKeyOf } from '../../src/identity/signature.js';
 import { concatBytes } from '../../src/wire/bytes.js';
-import { flipped, hex, octet, publicKey, type KeyName } from './support.js';
+import { flipped, hex, octet, privateKey, publicKey, type KeyName } from './support.js';
 
 describe('RSA keys as DER SubjectPublicKeyInfo', () => {
   it.each(['rsa384', 'rsa512', 'rsa1024', 'rsa2048'] as const)(
@@ -18,8 +18,10 @@ describe('RSA keys as DER SubjectPublicKeyInfo', () => {
       const octets = publicKey(name);
       const bits = Number(name.slice(3));
       const expected = { ok: true, length: octets.length, modulusBits: bits, exponentBits: 17 };
-      expect(parseRsaKey(octets)).toEqual(expected);
-      expect(parseRsaKey(concatBytes(octet(7, 3), octets, octet(9, 5)), 3)).toEqual(expected);
+      expect(parseRsaKey(octets)).toMatchObject(expected);
+      expect(parseRsaKey(concatBytes(octet(7, 3), octets, octet(9, 5)), 3)).toMatchObject(expected);
+      const inner = createPublicKey(privateKey(name)).export({ type: 'pkcs1', format: 'der' });
+      expect(parseRsaKey(octets)).toMatchObject({ keyOffset: octets.length - inner.length });
     },
   );
 
@@ -109,7 +111,7 @@ describe('RSA keys as DER SubjectPublicKeyInfo', () => {
 
   it('asks for 1024 bits where Shim6 relies on a signature [RFC5533 §16]', () => {
     const sized = (modulusBits: number, exponentBits = 17): string | undefined =>
-      keyRefusal({ length: 0, modulusBits, exponentBits });
+      keyRefusal({ length: 0, keyOffset: 0, modulusBits, exponentBits });
     expect(sized(1023)).toBe('key-too-short');
     expect(sized(1024)).toBeUndefined();
     expect(sized(4096)).toBeUndefined();
