@@ -82,12 +82,12 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   hba: {
     usage: '<command>',
-    summary: 'make and check hash-based addresses',
+    summary: 'make and check hash-based addresses (RFC 5535)',
     load: async () => (await import('./commands/hba.js')).registerHba,
   },
   cga: {
     usage: '<command>',
-    summary: 'make and check cryptographically generated addresses, sign locators',
+    summary: 'make and check cryptographically generated addresses (RFC 3972), sign locators',
     load: async () => (await import('./commands/cga.js')).registerCga,
   },
   lab: {
