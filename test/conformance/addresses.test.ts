@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AddressMonitor, type OwnAddress } from '../../src/linux/addresses.js';
 import { deleteNamespace, spawnSyncIn, writeSysctl } from '../../src/linux/netns.js';
@@ -32,7 +33,15 @@ const watch = (): void => {
 const told = (address: string): OwnAddress | undefined =>
   changes.at(-1)?.find((a) => a.address === address);
 
-describe.skipIf(needsRoot() !== undefined)('addresses of a host', () => {
+/** `ip` plays the part of whoever configures addresses; the product itself does not need it. */
+function cannotRun(): string | undefined {
+  const reason = needsRoot();
+  if (reason !== undefined || spawnSync('ip', ['-V']).status === 0) return reason;
+  process.stderr.write('skipped: needs the program ip (apt-get install iproute2)\n');
+  return 'no ip';
+}
+
+describe.skipIf(cannotRun() !== undefined)('addresses of a host', () => {
   beforeAll(() => {
     [host = '', router = ''] = namespaces(PREFIX, 'host', 'router');
     ip(host, 'link', 'add', 'h0', 'type', 'veth', 'peer', 'name', 'r0', 'netns', router);
