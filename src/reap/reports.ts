@@ -4,6 +4,8 @@ import type { Millis, RandomSource } from '../wire/units.js';
 
 /** Probes of ours remembered at most: a report of an older one proves nothing about now. */
 const REMEMBERED_PROBES = 64;
+/** Of two probes that arrived, one sent so many milliseconds before the other says nothing of now. */
+const OUTDATED = 10_000;
 
 interface SentProbe {
   readonly report: ProbeReport;
@@ -80,9 +82,11 @@ export class ProbeLog {
     this.#received = [];
   }
 
-  /** The pairs that the peer's reports prove, in the order it gave them; anything we did not send is ignored. */
+  /**
+   * The pairs that the peer's reports prove, in the order it gave them; anything we did not send is ignored, and so is
+   * what a much newer report overtakes: in a long exploration the peer repeats old news. */
   proven(reports: readonly ProbeReport[], now: Millis): LocatorPair[] {
-    const out: LocatorPair[] = [];
+    const seen: SentProbe[] = [];
     for (const r of reports) {
       const probe = this.#sent.get(r.nonce);
       if (!probe || probe.pair.local !== r.source || probe.pair.peer !== r.destination) continue;
@@ -93,7 +97,13 @@ export class ProbeLog {
         knowledge.unanswered = 0;
       }
       knowledge.lastWorked = now;
-      if (!out.some((p) => samePair(p, probe.pair))) out.push(probe.pair);
+      seen.push(probe);
+    }
+    const newest = Math.max(...seen.map((probe) => probe.at));
+    const out: LocatorPair[] = [];
+    for (const { pair, at } of seen) {
+      if (newest - at > OUTDATED || out.some((p) => samePair(p, pair))) continue;
+      out.push(pair);
     }
     return out;
   }
