@@ -16,6 +16,7 @@ import {
   X,
   type SentOf,
 } from '../conformance/puppet.js';
+import { TABLE, type Event } from './section6.js';
 
 /** RFC 5534 §6: the state machine, event by event, seen from the wire. */
 
@@ -340,42 +341,6 @@ describe('what moves payload', () => {
     expect(p.names()).not.toContain('probe');
   });
 });
-
-/** The tables of §6.1 to §6.9 once more, as data: what is sent and what comes next. */
-type Event = 'payload in' | 'payload out' | 'keepalive' | ProbeState;
-const TABLE: Readonly<Record<Event, Readonly<Record<ProbeState, readonly [string, ProbeState]>>>> =
-  {
-    'payload in': {
-      operational: ['', 'operational'],
-      exploring: ['inboundOk', 'inboundOk'],
-      inboundOk: ['', 'inboundOk'],
-    },
-    'payload out': {
-      operational: ['', 'operational'],
-      exploring: ['', 'exploring'],
-      inboundOk: ['', 'inboundOk'],
-    },
-    keepalive: {
-      operational: ['', 'operational'],
-      exploring: ['inboundOk', 'inboundOk'],
-      inboundOk: ['', 'inboundOk'],
-    },
-    exploring: {
-      operational: ['inboundOk', 'inboundOk'],
-      exploring: ['inboundOk', 'inboundOk'],
-      inboundOk: ['inboundOk', 'inboundOk'],
-    },
-    inboundOk: {
-      operational: ['operational', 'operational'],
-      exploring: ['operational', 'operational'],
-      inboundOk: ['operational', 'operational'],
-    },
-    operational: {
-      operational: ['', 'operational'],
-      exploring: ['', 'operational'],
-      inboundOk: ['', 'operational'],
-    },
-  };
 
 describe('the state machine as a whole', () => {
   it('does in every state for every event what the tables of section 6 say [RFC5534-6-1]', () => {
