@@ -122,7 +122,7 @@ function controlSocket(poller: FdPoller): ControlSocket {
   let listener: (packet: Uint8Array) => void = () => undefined;
   const socket = openShim6Socket({ poller, onPacket: ({ packet }) => listener(packet) });
   return {
-    send: (packet) => socket.send(packet) === 0,
+    send: (packet, ifindex) => socket.send(packet, ifindex) === 0,
     onPacket: (next) => void (listener = next),
     close: () => socket.close(),
   };

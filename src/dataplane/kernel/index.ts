@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { RehomeError } from '../../wire/errors.js';
-import { samePair, type LocatorPair } from '../../wire/address.js';
+import { addressFromBytes, samePair, type LocatorPair } from '../../wire/address.js';
 import { readBpfObject } from '../../linux/bpf/elf.js';
 import type { BpfMap } from '../../linux/bpf/map.js';
 import type { Mapping } from '../../linux/bpf/memory.js';
@@ -40,8 +40,8 @@ import { Uplinks } from './uplinks.js';
 
 /** Sends and receives whole IPv6 packets of protocol 140 (src/linux/rawsocket.ts). */
 export interface ControlSocket {
-  /** False: the kernel refused. */
-  send(packet: Uint8Array): boolean;
+  /** By the interface `ifindex`, or (0) as the routes say. False: the kernel refused. */
+  send(packet: Uint8Array, ifindex: number): boolean;
   onPacket(listener: (packet: Uint8Array) => void): void;
   close(): void;
 }
@@ -236,8 +236,10 @@ export class KernelDataPath implements DataPath {
     }
   }
 
+  /** Past our own table: control between the ULIDs of a context is no payload of it (lesson 1 of LinShim6). */
   send(packet: Uint8Array): boolean {
-    const sent = !this.#closed && (this.#control?.send(packet) ?? false);
+    const ifindex = packet.length < 40 ? 0 : this.#uplinks.owning(addressFromBytes(packet, 8));
+    const sent = !this.#closed && (this.#control?.send(packet, ifindex) ?? false);
     if (sent) this.#controlSent++;
     else this.#controlRefused++;
     return sent;

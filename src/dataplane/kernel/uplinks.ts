@@ -124,10 +124,14 @@ export class Uplinks {
    * (a ULID may outlive its interface's address), else none.
    */
   of(pair: LocatorPair, before?: Uplink): Uplink {
-    const owner = this.#addresses.get(pair.local)?.find((ifindex) => this.#attached.has(ifindex));
-    const ifindex = owner ?? this.#routed(pair) ?? before?.ifindex ?? 0;
+    const ifindex = this.owning(pair.local) || (this.#routed(pair) ?? before?.ifindex ?? 0);
     const attached = this.#attached.get(ifindex);
     return attached === undefined ? NOWHERE : { ifindex, mtu: attached.mtu };
+  }
+
+  /** The uplink that has this address; 0: none. */
+  owning(address: Address): number {
+    return this.#addresses.get(address)?.find((ifindex) => this.#attached.has(ifindex)) ?? 0;
   }
 
   #routed({ local, peer }: LocatorPair): number | undefined {
