@@ -23,6 +23,7 @@ static long (*store_bytes)(void *skb, __u32 offset, const void *from, __u32 leng
     (void *)BPF_FUNC_skb_store_bytes;
 static __s64 (*csum_diff)(const void *from, __u32 from_size, const void *to, __u32 to_size, __u32 seed) =
     (void *)BPF_FUNC_csum_diff;
+static long (*change_tail)(void *skb, __u32 length, __u64 flags) = (void *)BPF_FUNC_skb_change_tail;
 static long (*adjust_room)(void *skb, __s32 difference, __u32 mode, __u64 flags) = (void *)BPF_FUNC_skb_adjust_room;
 static long (*redirect)(__u32 ifindex, __u64 flags) = (void *)BPF_FUNC_redirect;
 static long (*redirect_neigh)(__u32 ifindex, void *params, int length, __u64 flags) =
@@ -34,11 +35,13 @@ static void (*ring_discard)(void *data, __u64 flags) = (void *)BPF_FUNC_ringbuf_
 enum {
   L2 = 14,          // uplinks and shim0 are Ethernet; attachUplink refuses others
   IP6 = 40,         // fixed IPv6 header
+  TCP_HEADER = 20,  // at least
   SHIM = 8,         // Payload Extension header
   P_BIT = 0x80,     // in octet 2 of the Shim6 header
   MOVED_MAX = 64,   // octets of Hop-by-Hop and Routing headers we step over
   PASSED_SHIM = 0x5533, // skb->tc_index: went through shim0; skb->mark belongs to the user
   EVENT_MAX = 1280,
+  QUOTED = 96,      // octets of a packet that our own Packet Too Big quotes
 };
 // tcx verdicts (TCX_NEXT, TCX_DROP): named here because Debian 12's headers are older. PASS lets other people's programs run.
 enum verdict { PASS = -1, DROP = 2 };
@@ -290,11 +293,45 @@ INLINE int encode(struct __sk_buff *skb, struct context *context) {
   return PASS;
 }
 
+// Turns a packet that its header would make too long into a Packet Too Big for its sender: a socket whose route is not
+// ours (bound to a device, or with an old route) cannot know. The kernel believes no MTU below 1280.
+INLINE int too_big(struct __sk_buff *skb, struct context *context, __u32 deliver_on) {
+  struct {
+    struct { struct address source, destination; __u32 length, next_header; } pseudo;
+    struct { __u8 type, code; __u16 checksum; __u32 mtu; __u8 quoted[QUOTED]; } icmp;
+  } m = {};
+  struct ip6 ip = {be32(0x60000000), be16(sizeof(m.icmp)), ICMPV6, 64, context->ulids.peer, context->ulids.local};
+  __u8 mac[6];
+  count(C_DROP_TOO_BIG);
+  if (context->mtu < 1280 + SHIM) return DROP;
+  if (load_bytes(skb, L2, m.icmp.quoted, QUOTED)) return DROP;
+  m.pseudo.source = ip.source;
+  m.pseudo.destination = ip.destination;
+  m.pseudo.length = be32(sizeof(m.icmp));
+  m.pseudo.next_header = be32(ICMPV6);
+  m.icmp.type = 2;
+  m.icmp.mtu = be32(context->mtu - SHIM);
+  __u64 sum = csum_diff(0, 0, &m, sizeof(m), 0);
+  sum = (sum & 0xffff) + ((sum >> 16) & 0xffff);
+  sum = (sum & 0xffff) + (sum >> 16);
+  m.icmp.checksum = ~sum;
+  if (change_tail(skb, L2 + IP6 + sizeof(m.icmp), 0)) return DROP;
+  if (store_bytes(skb, L2, &ip, IP6, 0) || store_bytes(skb, L2 + IP6, &m.icmp, sizeof(m.icmp), 0)) return DROP;
+  if (load_bytes(skb, 6, mac, 6) || store_bytes(skb, 0, mac, 6, 0)) return DROP; // from the device to itself
+  count(C_PACKET_TOO_BIG_SENT);
+  skb->tc_index = PASSED_SHIM;
+  return redirect(deliver_on, BPF_F_INGRESS);
+}
+
 // Sends a packet of a context on its way: as it is, or encoded.
 INLINE int forward(struct __sk_buff *skb, struct context *context) {
   if (!context->ifindex) return drop(C_DROP_NO_UPLINK);
   if (context->flags & SHIMMED) {
-    if (skb->len - L2 + SHIM > context->mtu) return drop(C_DROP_TOO_BIG);
+    if (skb->len - L2 + SHIM > context->mtu) {
+      __u32 zero = 0;
+      struct settings *setting = map_lookup(&settings, &zero);
+      return setting ? too_big(skb, context, setting->shim_ifindex) : DROP;
+    }
     if (encode(skb, context) == DROP) return DROP;
   } else {
     count(C_SENT_UNSHIMMED);
@@ -359,6 +396,9 @@ int uplink_egress(struct __sk_buff *skb) {
     setting->last_bypass = now;
     tell(skb, EVENT_BYPASS, context->slot, 0);
   }
+  // A socket that is bound to this device hears of errors on this device only.
+  __u32 length = skb->gso_size ? skb->gso_size + IP6 + TCP_HEADER : skb->len - L2;
+  if ((context->flags & SHIMMED) && length + SHIM > context->mtu) return too_big(skb, context, skb->ifindex);
   return redirect(setting->shim_ifindex, 0);
 }
 
@@ -422,11 +462,12 @@ INLINE int acted_upon(const struct embedded *e) {
 // Makes an error about an encoded packet one about the packet the transport sent. The checksum is updated, not computed
 // anew: a wrong one stays wrong.
 INLINE int translate_error(struct __sk_buff *skb, struct ip6 *ip, struct embedded *e, struct context *context) {
-  struct { struct address destination; __u32 length; struct embedded e; } before, after;
+  struct { struct address destination; __u32 length, zero; struct embedded e; } before, after;
   __u16 length = be16(ip->payload_length);
   if (length < sizeof(*e)) return drop(C_DROP_MALFORMED);
   before.destination = ip->destination;
   before.length = be32(length);
+  before.zero = after.zero = 0;
   before.e = *e;
   __u8 next = *(__u8 *)&e->shim;
   e->ip.source = context->ulids.local;
@@ -434,6 +475,8 @@ INLINE int translate_error(struct __sk_buff *skb, struct ip6 *ip, struct embedde
   e->ip.next_header = next;
   e->ip.payload_length = be16(be16(e->ip.payload_length) - SHIM);
   if (e->type == 2) e->value = be32(be32(e->value) - SHIM); // Packet Too Big
+  // RFC 4884 §4.2: the first octet counts the quoted datagram in 8-octet words; it loses one.
+  if ((e->type == 1 || e->type == 3) && (e->value & 0xff)) e->value -= 1;
   if (e->type == 4 && be32(e->value) >= IP6 + SHIM) e->value = be32(be32(e->value) - SHIM);
   after.destination = context->ulids.local;
   after.length = be32((__u32)length - SHIM);
@@ -485,6 +528,10 @@ int uplink_ingress(struct __sk_buff *skb) {
   __u8 next;
   if (skb->protocol != be16(0x86dd) || load_bytes(skb, L2, &ip, IP6)) return PASS;
   if (!usable(&ip.source) || !usable(&ip.destination)) return PASS;
+  if (skb->tc_index == PASSED_SHIM) { // our own Packet Too Big
+    skb->tc_index = 0;
+    return PASS;
+  }
   int skipped = routing_sublayer(skb, ip.next_header, &at, &next);
   if (skipped < 0) return PASS;
   if (next == SHIM6) return shim6_arrives(skb, &ip, skipped, at);

@@ -168,6 +168,10 @@ export class Udp {
     setsockopt(this.#fd, level, name, value);
     return this;
   }
+  bindToDevice(name: string): this {
+    setsockopt(this.#fd, 1, 25, Buffer.from(`${name}\0`)); // SO_BINDTODEVICE
+    return this;
+  }
   /** Octets sent, or -errno. */
   send(data: Uint8Array, peer: string, port: number): number {
     return sendto(this.#fd, data, 0, sockaddr(peer, port));
