@@ -12,6 +12,7 @@ import { HostDriver } from './driver.js';
 import { EventLog } from './event-log.js';
 import { chooseLocators, type HostAddress } from './locators.js';
 import type { Log } from './log.js';
+import { UlidCare } from './ulid-care.js';
 import { version } from './version.js';
 import type { AddressWatch, OpenedDataPath, World } from './world.js';
 
@@ -43,6 +44,7 @@ export class Daemon {
   #driver!: HostDriver;
   #opened!: OpenedDataPath;
   #watch!: AddressWatch;
+  #care: UlidCare | undefined;
   #locators: readonly LocalLocator[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -129,6 +131,21 @@ export class Daemon {
     this.#undoable('driver', () => this.#driver.stop());
     this.#locators = this.#choose(this.#watch.current());
     this.#driver.setLocalLocators(this.#locators);
+    this.#startCare();
+  }
+
+  #startCare(): void {
+    const { clock, connectedPairs } = this.#options.world;
+    const care = new UlidCare({
+      clock,
+      connectedPairs,
+      inUse: (pairs) => this.#driver.inUse(pairs),
+      invalidate: (ulid) => this.#driver.invalidateUlid(ulid),
+      onError: this.#reporter('sockets in use'),
+    });
+    care.start(this.#watch.current());
+    this.#care = care;
+    this.#undoable('care of ULIDs', () => care.stop());
   }
 
   /** What the configuration wants and the data path can serve. */
@@ -195,6 +212,7 @@ export class Daemon {
 
   #addressesChanged(addresses: readonly HostAddress[]): void {
     if (this.#driver === undefined || this.#stopping !== undefined) return;
+    this.#care?.addressesChanged(addresses);
     const next = this.#choose(addresses);
     if (JSON.stringify(next) === JSON.stringify(this.#locators)) return;
     this.#logLocators(next);

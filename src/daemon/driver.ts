@@ -113,6 +113,16 @@ export class HostDriver {
     this.#perform(this.#engine.forget(localTag, this.#clock.now()));
   }
 
+  /** These ULID pairs have connected sockets (RFC 5533 §9). */
+  inUse(pairs: readonly LocatorPair[]): void {
+    this.#perform(this.#engine.inUse(pairs, this.#clock.now()));
+  }
+
+  /** RFC 5533 §1.5: a ULID of ours is no longer ours. */
+  invalidateUlid(ulid: Address): void {
+    this.#perform(this.#engine.invalidateUlid(ulid, this.#clock.now()));
+  }
+
   configure(config: EngineConfig): void {
     this.#perform(this.#engine.configure(config, this.#clock.now()));
   }

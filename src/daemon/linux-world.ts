@@ -5,6 +5,7 @@ import { AddressMonitor, type OwnAddress } from '../linux/addresses.js';
 import { kernelAtLeast, kernelRelease, missingCapabilities } from '../linux/capabilities.js';
 import { FdPoller } from '../linux/poller.js';
 import { openShim6Socket } from '../linux/rawsocket.js';
+import { connectedPairs } from '../linux/socket-table.js';
 import { RehomeError } from '../wire/errors.js';
 import { systemClock } from './clock.js';
 import type { DaemonConfig } from './config.js';
@@ -25,6 +26,7 @@ export function linuxWorld(config: DaemonConfig): World {
     check,
     lock: () => takeLock(lockFile()),
     watchAddresses: (onChange) => watchAddresses(poller, config.dataPath.device, onChange),
+    connectedPairs,
     openDataPath: (settings, onError) => openDataPath(poller, settings, onError),
     groupId,
   };
@@ -82,6 +84,7 @@ const hostAddresses = (addresses: readonly OwnAddress[]): HostAddress[] =>
       interfaceName: a.interface,
       deprecated: a.deprecated,
       operational: a.linkUp && a.router !== 'unreachable',
+      validUntil: a.validUntil,
     }));
 
 function openDataPath(

@@ -1,5 +1,6 @@
 import type { LocalLocator } from '../engine/types.js';
 import { isUsableLocator, type Address } from '../wire/address.js';
+import type { Millis } from '../wire/units.js';
 import { longestMatch, usesAddress, type DaemonConfig } from './config.js';
 
 /** An address of this host, as the system has it now. */
@@ -11,6 +12,8 @@ export interface HostAddress {
   readonly deprecated: boolean;
   /** RFC 5534 §3.2: link up, DAD over, router reachable. */
   readonly operational: boolean;
+  /** When its valid lifetime ends, in the daemon's time; infinite or undefined: never. */
+  readonly validUntil?: Millis;
 }
 
 /** The addresses that the configuration lets us use, with its preferences (RFC 5533 §5.15.3), in a stable order. */

@@ -1,5 +1,6 @@
 import type { DataPath } from '../dataplane/datapath.js';
 import type { LocalLocator } from '../engine/types.js';
+import type { LocatorPair } from '../wire/address.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Clock } from './clock.js';
 import type { DaemonConfig } from './config.js';
@@ -29,6 +30,8 @@ export interface World {
   /** Makes sure that this is the only daemon here; returns the undo. @throws RehomeError REHOME_E_RUNNING. */
   lock(): () => void;
   watchAddresses(onChange: (addresses: readonly HostAddress[]) => void): AddressWatch;
+  /** Pairs of addresses with a connected socket (RFC 5533 §9). */
+  connectedPairs(): readonly LocatorPair[];
   /** Also removes what a crashed predecessor left behind. */
   openDataPath(config: DaemonConfig, onError: (error: unknown) => void): OpenedDataPath;
   /** Group id by name. @throws RehomeError REHOME_E_GROUP. */

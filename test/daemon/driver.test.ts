@@ -118,7 +118,6 @@ function fakeEngine() {
     configure: none,
     inUse: none,
     invalidateUlid: none,
-    ...({ invalidateUlid: none } as object),
     tick: (now) => {
       state.ticks.push(now);
       return state.onTick();

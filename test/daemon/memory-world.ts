@@ -131,6 +131,7 @@ export class MemoryHost {
           },
         };
       },
+      connectedPairs: () => [],
       groupId: () => process.getgid?.() ?? 0,
     };
   }
