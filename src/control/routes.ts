@@ -57,8 +57,7 @@ export function findRoute(method: string, path: string): Handler {
   const handler = ROUTES[`${method} ${path}`];
   if (handler !== undefined) return handler;
   const context = /^\/v1\/contexts\/([^/]+)$/.exec(path)?.[1];
-  if (context !== undefined && method === 'GET')
-    return (source) => source.context(decode(context));
+  if (context !== undefined && method === 'GET') return (source) => source.context(decode(context));
   const other = method === 'GET' ? 'POST' : 'GET';
   if (ROUTES[`${other} ${path}`] !== undefined || context !== undefined)
     throw new ControlError(
