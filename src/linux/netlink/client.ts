@@ -56,10 +56,7 @@ export class Rtnetlink {
     return found.index;
   }
 
-  createVeth(
-    end: link.LinkSettings & { readonly name: string },
-    peer: link.LinkSettings & { readonly name: string },
-  ): void {
+  createVeth(end: link.VethEnd, peer: link.VethEnd): void {
     this.#socket.request(link.createVeth(end, peer), `create veth ${end.name}/${peer.name}`);
   }
 

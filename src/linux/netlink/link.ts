@@ -150,11 +150,14 @@ export const setLink = (index: number, settings: LinkSettings): NetlinkRequest =
   payload: settingsBody(index, settings),
 });
 
+/**
+ * One end of a veth pair to be. Address generation is set afterwards: the kernel refuses it on a link without
+ * IPv6 yet (EAFNOSUPPORT).
+ */
+export type VethEnd = Omit<LinkSettings, 'addressGeneration'> & { readonly name: string };
+
 /** A veth pair; each end has its settings, `namespaceFd` included. */
-export const createVeth = (
-  end: LinkSettings & { readonly name: string },
-  peer: LinkSettings & { readonly name: string },
-): NetlinkRequest => ({
+export const createVeth = (end: VethEnd, peer: VethEnd): NetlinkRequest => ({
   type: RTM_NEWLINK,
   flags: NLM_F_CREATE | NLM_F_EXCL,
   payload: concat(
