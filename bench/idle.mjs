@@ -44,7 +44,12 @@ async function rounds(lab, packets) {
     const elapsed = (performance.now() - t) / 1000;
     shares.push(...pids(lab).map((pid, k) => (cpu(pid) - before[k]) / elapsed));
     sent.push((await packets()) - p);
-    say(`  ${shares.slice(-2).map((s) => `${(100 * s).toFixed(2)} %`).join(', ')} of a core; ${sent.at(-1)} packets`);
+    say(
+      `  ${shares
+        .slice(-2)
+        .map((s) => `${(100 * s).toFixed(2)} %`)
+        .join(', ')} of a core; ${sent.at(-1)} packets`,
+    );
   }
   shares.sort((a, b) => a - b);
   return { median: shares[shares.length >> 1], min: shares[0], max: shares.at(-1), packets: sent };
@@ -58,11 +63,20 @@ try {
   };
   const side = Math.ceil(Math.sqrt(N));
   const address = (host, i) => parseAddress(`2001:db8:${host}1::1:${i.toString(16)}`);
-  for (const [host, letter] of [['A', 'a'], ['B', 'b']]) {
+  for (const [host, letter] of [
+    ['A', 'a'],
+    ['B', 'b'],
+  ]) {
     const netlink = new Rtnetlink(lab.entry.namespace(host));
     const link = netlink.links().find((l) => l.name === 'up1');
     for (let i = 1; i <= side; i++) {
-      netlink.addAddress({ index: link.index, address: address(letter, i), prefixLength: 64, noDad: true, noPrefixRoute: true });
+      netlink.addAddress({
+        index: link.index,
+        address: address(letter, i),
+        prefixLength: 64,
+        noDad: true,
+        noPrefixRoute: true,
+      });
     }
     netlink.close();
   }
@@ -78,7 +92,9 @@ try {
   let up = 0;
   for (let i = 0; i < 60 && up < N; i++) {
     await sleep(1000);
-    up = (await lab.daemon('A').client.contexts()).contexts.filter((c) => c.state === 'ESTABLISHED').length;
+    up = (await lab.daemon('A').client.contexts()).contexts.filter(
+      (c) => c.state === 'ESTABLISHED',
+    ).length;
   }
   say(`${up} established; waiting for the last keepalives`);
   await sleep(20_000);
@@ -87,9 +103,14 @@ try {
   const result = { contexts: up, seconds: SECONDS, rounds: ROUNDS, baseline, idle };
   if (values.json) console.log(JSON.stringify(result));
   else {
-    const pct = (x) => `${(100 * x.median).toFixed(2)} % [${(100 * x.min).toFixed(2)}-${(100 * x.max).toFixed(2)}]`;
-    console.log(`daemon, share of one core: no contexts ${pct(baseline)}, ${up} idle contexts ${pct(idle)}`);
-    console.log(`packets in ${SECONDS} s, all paths: no contexts ${baseline.packets.join(' ')}, idle ${idle.packets.join(' ')}`);
+    const pct = (x) =>
+      `${(100 * x.median).toFixed(2)} % [${(100 * x.min).toFixed(2)}-${(100 * x.max).toFixed(2)}]`;
+    console.log(
+      `daemon, share of one core: no contexts ${pct(baseline)}, ${up} idle contexts ${pct(idle)}`,
+    );
+    console.log(
+      `packets in ${SECONDS} s, all paths: no contexts ${baseline.packets.join(' ')}, idle ${idle.packets.join(' ')}`,
+    );
   }
 } finally {
   await lab.stop();

@@ -125,9 +125,11 @@ export class Reap {
     this.#pairs = pairs;
     this.#log.keepOnly(pairs.map((p) => p.pair));
     if (!this.#exploration) return;
-    this.#exploration.queue = [];
+    // The order goes on where it was, or whoever is told the same again and again would never come to its end.
+    this.#exploration.queue = this.#usable(this.#exploration.queue);
     // A pair that was not there before deserves better than the end of a long backoff.
     if (pairs.some((p) => !old.some((q) => samePair(p.pair, q.pair)))) {
+      this.#exploration.queue = [];
       this.#exploration.paced = 0;
       this.#probeNext = now;
     }

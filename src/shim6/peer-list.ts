@@ -134,3 +134,17 @@ export function remember(context: Contacted, generation: number | undefined): vo
   if (old === undefined || old === generation) return;
   context.pastGenerations = [old, ...context.pastGenerations].slice(0, REMEMBERED_GENERATIONS);
 }
+
+export const samePeerSet = (a: PeerSet, b: PeerSet): boolean =>
+  a.generation === b.generation &&
+  a.locators.length === b.locators.length &&
+  a.locators.every((l, i) => {
+    const o = b.locators[i];
+    return (
+      o !== undefined &&
+      l.address === o.address &&
+      l.preference.flags === o.preference.flags &&
+      l.preference.priority === o.preference.priority &&
+      l.preference.weight === o.preference.weight
+    );
+  });

@@ -2,7 +2,14 @@ import type { LocatorPair } from '../wire/address.js';
 import type { UpdateAcknowledgement, UpdateRequest } from '../wire/shim6/index.js';
 import type { Core, Received } from './core.js';
 import { isContacted, type Contacted, type Context, type OwnLocator } from './context.js';
-import { isStale, orUlid, readKeepaliveTimeout, readPeerSet, remember } from './peer-list.js';
+import {
+  isStale,
+  orUlid,
+  readKeepaliveTimeout,
+  readPeerSet,
+  remember,
+  samePeerSet,
+} from './peer-list.js';
 
 /** RFC 5533 §10: telling the peer of new locators and preferences. */
 
@@ -61,8 +68,10 @@ export function onUpdateRequest(
   received: Received<UpdateRequest>,
 ): void {
   const old = context.s.peer;
-  const peer = readPeerSet(core, received, context.ulids.peer, old);
-  if (!peer) return;
+  const read = readPeerSet(core, received, context.ulids.peer, old);
+  if (!read) return;
+  // A repetition brings nothing new, and must not disturb an exploration that is under way.
+  const peer = samePeerSet(read, old) ? old : read;
   readKeepaliveTimeout(context, received.message);
   core.listener.controlReceived(context);
   if (isStale(context, peer.generation)) {
