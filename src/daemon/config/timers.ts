@@ -39,7 +39,7 @@ const reap = (
 
 /** Everything of `shim6/constants.ts` and `reap/constants.ts`. */
 export const TIMER_KEYS: readonly TimerKey[] = [
-  reap('sendTimeout', 'RFC 5534 §7', 'duration', [10, 65_535_000]), // 16 bits of seconds on the wire (§5.3)
+  reap('sendTimeout', 'RFC 5534 §7', 'duration', [1_000, 65_535_000]), // told in 16 bits of whole seconds (§5.3)
   reap('keepaliveTimeout', 'RFC 5534 §7', 'duration', [10, 65_535_000]),
   reap('sendJitter', 'RFC 5534 §4.1', 'ratio', [0, 1]),
   reap('initialProbeTimeout', 'RFC 5534 §7'),
