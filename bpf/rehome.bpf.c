@@ -340,17 +340,25 @@ INLINE int forward(struct __sk_buff *skb, struct context *context) {
   return redirect_neigh(context->ifindex, 0, 0, 0);
 }
 
-INLINE struct context *context_sending(struct __sk_buff *skb) {
+INLINE struct context *context_sending(struct __sk_buff *skb, __u8 *next) {
   struct ip6 ip;
   if (skb->protocol != be16(0x86dd) || load_bytes(skb, L2, &ip, IP6)) return 0;
+  *next = ip.next_header;
   struct pair ulids = {ip.source, ip.destination};
   return context_of_ulids(&ulids);
 }
 
 SEC("tcx/shim_egress")
 int shim_egress(struct __sk_buff *skb) {
-  struct context *context = context_sending(skb);
+  __u8 next = 0;
+  struct context *context = context_sending(skb, &next);
   if (!context) return drop(C_DROP_NO_CONTEXT);
+  if (next == SHIM6) {
+    // Control between the ULIDs, of a ULID that no uplink has any more: neither payload nor rewritten.
+    if (!context->ifindex) return drop(C_DROP_NO_UPLINK);
+    skb->tc_index = PASSED_SHIM;
+    return redirect_neigh(context->ifindex, 0, 0, 0);
+  }
   account_sent(context->slot, skb->gso_segs ? skb->gso_segs : 1, skb->len - L2);
   // The veth has no TSO: what continues to shim0p arrives there in wire-sized pieces.
   if ((context->flags & SHIMMED) && skb->gso_size) return PASS;
@@ -359,7 +367,8 @@ int shim_egress(struct __sk_buff *skb) {
 
 SEC("tcx/shim_peer_ingress")
 int shim_peer_ingress(struct __sk_buff *skb) {
-  struct context *context = context_sending(skb);
+  __u8 next = 0;
+  struct context *context = context_sending(skb, &next);
   if (!context) return drop(C_DROP_NO_CONTEXT);
   if ((context->flags & SHIMMED) && skb->gso_size) return drop(C_DROP_SEGMENTED);
   return forward(skb, context);

@@ -4,7 +4,13 @@ import { addressToBytes, parseAddress, type Address } from '../../src/wire/addre
 import { parsePrefix } from '../../src/wire/prefix.js';
 import { contextTag } from '../../src/wire/units.js';
 import type { ContextBinding } from '../../src/dataplane/datapath.js';
-import { KernelDataPath, type KernelDataPathOptions } from '../../src/dataplane/kernel/index.js';
+import {
+  KernelDataPath,
+  type ControlSocket,
+  type KernelDataPathOptions,
+} from '../../src/dataplane/kernel/index.js';
+import type { FdPoller } from '../../src/linux/poller.js';
+import { openShim6Socket } from '../../src/linux/rawsocket.js';
 import { Rtnetlink } from '../../src/linux/netlink/client.js';
 import {
   createNamespace,
@@ -255,6 +261,17 @@ export function payloadHeader(next: number, tag: number): Buffer {
   out.writeBigUInt64BE((1n << 47n) | BigInt(tag));
   out[0] = next;
   return out;
+}
+
+/** A control socket as the daemon has one. */
+export function control(namespace: string, poller: FdPoller): ControlSocket {
+  let listener: (packet: Uint8Array) => void = () => undefined;
+  const raw = openShim6Socket({ poller, namespace, onPacket: ({ packet }) => listener(packet) });
+  return {
+    send: (packet, ifindex) => raw.send(packet, ifindex) === 0,
+    onPacket: (next) => void (listener = next),
+    close: () => raw.close(),
+  };
 }
 
 /** Runs JavaScript in a child inside a namespace; `console.log` lines arrive in `lines`. */

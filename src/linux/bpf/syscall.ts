@@ -1,6 +1,6 @@
 import { check, int, ptr } from '../libc.js';
 import { close, sys } from '../syscalls.js';
-import { Struct } from './memory.js';
+import { fixed, Struct } from './memory.js';
 
 /** Commands and constants of bpf(2), from linux/bpf.h. */
 export const CMD = {
@@ -9,7 +9,7 @@ export const CMD = {
   MAP_UPDATE_ELEM: 2,
   MAP_DELETE_ELEM: 3,
   PROG_LOAD: 5,
-  OBJ_GET_INFO_BY_FD: 15,
+  PROG_QUERY: 16,
   MAP_LOOKUP_BATCH: 24,
   LINK_CREATE: 28,
 } as const;
@@ -47,4 +47,21 @@ export class BpfHandle {
 export function attachTcx(programFd: number, ifindex: number, attachType: number): BpfHandle {
   const attr = new Struct(48).u32(0, programFd).u32(4, ifindex).u32(8, attachType);
   return new BpfHandle(check(`attaching to interface ${ifindex}`, bpf(CMD.LINK_CREATE, attr)));
+}
+
+const MAX_PROGRAMS = 64;
+
+/**
+ * Identifiers of the programs attached to a device of the current namespace by tcx, anybody's, in the order they run.
+ * @throws SyscallError
+ */
+export function queryTcx(ifindex: number, attachType: number): number[] {
+  const ids = fixed(MAX_PROGRAMS * 4);
+  const attr = new Struct(64)
+    .u32(0, ifindex)
+    .u32(4, attachType)
+    .pointer(16, ids)
+    .u32(24, MAX_PROGRAMS);
+  check(`asking for the programs of interface ${ifindex}`, bpf(CMD.PROG_QUERY, attr));
+  return [...new Uint32Array(ids.buffer, 0, attr.getU32(24))];
 }
