@@ -1,14 +1,23 @@
+import { existsSync } from 'node:fs';
 import { Rtnetlink } from '../../src/linux/netlink/client.js';
 import { createNamespace, deleteNamespace, listNamespaces } from '../../src/linux/netns.js';
 import { openNamespace } from '../../src/linux/netns.js';
 import { close } from '../../src/linux/syscalls.js';
 import { parseAddress } from '../../src/wire/address.js';
 
-/** Deletes namespaces of a test by prefix, those of a crashed run too. */
-export const wipe = (prefix: string): void =>
-  listNamespaces(prefix).forEach((name) => void deleteNamespace(name));
+/** A prefix of this very process: two runs of a test at once (a working tree and a clone) do not meet. */
+export const prefixFor = (area: string): string => `rhlx-${process.pid}-${area}-`;
 
-/** Fresh namespaces. */
+/** Deletes the namespaces with that prefix, and those that test processes now dead have left behind. */
+export function wipe(prefix: string): void {
+  for (const name of listNamespaces()) {
+    const pid = /^rhlx-(\d+)-/.exec(name)?.[1];
+    const orphan = pid !== undefined && !existsSync(`/proc/${pid}`);
+    if (orphan || name.startsWith(prefix)) deleteNamespace(name);
+  }
+}
+
+/** Fresh namespaces; their full names. */
 export function namespaces(prefix: string, ...names: readonly string[]): string[] {
   wipe(prefix);
   return names.map((name) => {
@@ -50,7 +59,7 @@ export function wire(a: End, b: End): void {
 
 /** Polls until `fn` gives something. */
 export async function eventually<T>(fn: () => T | undefined | false, what: string): Promise<T> {
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 1000; i++) {
     const value = fn();
     if (value !== undefined && value !== false) return value;
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -16,21 +16,19 @@ import { Rtnetlink } from '../../src/linux/netlink/client.js';
 import { connectIn, listenIn } from '../../src/linux/sockets.js';
 import { LOOPBACK } from '../../src/wire/address.js';
 import { RehomeError } from '../../src/wire/errors.js';
+import { namespaces, prefixFor, wipe } from './lab.js';
 import { needsRoot } from '../support/root.js';
 
-const PREFIX = 'rhlx-ns-';
+const PREFIX = prefixFor('ns');
 const A = `${PREFIX}a`;
 const B = `${PREFIX}b`;
 const here = (): string => readlinkSync('/proc/thread-self/ns/net');
-const wipe = (): void => listNamespaces(PREFIX).forEach((name) => void deleteNamespace(name));
 
 describe.skipIf(needsRoot() !== undefined)('network namespaces', () => {
   beforeAll(() => {
-    wipe();
-    createNamespace(A);
-    createNamespace(B);
+    namespaces(PREFIX, 'a', 'b');
   });
-  afterAll(wipe);
+  afterAll(() => wipe(PREFIX));
 
   it('are listed, refuse a second one of the same name, and are deleted once', () => {
     expect(listNamespaces(PREFIX)).toEqual([A, B]);

@@ -12,9 +12,9 @@ import {
 import { addressFromBytes, addressToBytes, parseAddress } from '../../src/wire/address.js';
 import { parsePrefix } from '../../src/wire/prefix.js';
 import { needsRoot } from '../support/root.js';
-import { eventually, namespaces, wipe, wire } from './lab.js';
+import { eventually, namespaces, prefixFor, wipe, wire } from './lab.js';
 
-const PREFIX = 'rhlx-raw-';
+const PREFIX = prefixFor('raw');
 const [H, R] = [`${PREFIX}h`, `${PREFIX}r`];
 const A1 = '2001:db8:a1::2';
 const A2 = '2001:db8:a2::2';

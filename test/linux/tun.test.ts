@@ -16,9 +16,9 @@ import {
 } from '../../src/linux/tun.js';
 import { addressFromBytes, parseAddress } from '../../src/wire/address.js';
 import { needsTun } from '../support/root.js';
-import { eventually, namespaces, wipe } from './lab.js';
+import { eventually, namespaces, prefixFor, wipe } from './lab.js';
 
-const PREFIX = 'rhlx-tun-';
+const PREFIX = prefixFor('tun');
 const N = `${PREFIX}n`;
 const ME = parseAddress('2001:db8:1::1');
 const PEER = '2001:db8:1::2';
