@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { KernelDataPath } from '../../src/dataplane/kernel/index.js';
+import type { KernelDataPath } from '../../src/dataplane/kernel/index.js';
 import { loadObject } from '../../src/linux/bpf/object.js';
 import { ATTACH, attachTcx, queryTcx } from '../../src/linux/bpf/syscall.js';
 import { Rtnetlink } from '../../src/linux/netlink/client.js';
