@@ -221,8 +221,7 @@ export class HostEngine implements HostEngineApi {
       this.#locators.some((l) => l.address === flow.local) &&
       isProtectedPeer(flow.peer, protect, leave) &&
       isWorthIt(flow, trigger) &&
-      this.#shim6.byUlids(flow) === undefined &&
-      this.#shim6.refusal(flow.peer, this.#now) === undefined
+      this.#shim6.stateOf(flow, 0, this.#now).state === 'IDLE'
     );
   }
 

@@ -93,7 +93,13 @@ export interface I2bisSent extends Contact, Retry {
   readonly recovery: Recovery;
 }
 
-/** IDLE is the absence of a context; NO-SUPPORT and E-FAILED are entries of `Refusals`. */
+/** No context: nothing is stored (RFC 5533 §6.2). */
+export interface Idle {
+  readonly state: 'IDLE';
+}
+export const IDLE: Idle = { state: 'IDLE' };
+
+/** What a context in the table can be; IDLE is its absence, NO-SUPPORT and E-FAILED are entries of `Refusals`. */
 export type LiveState = I1Sent | I2Sent | Established | I2bisSent;
 
 /** One ULID-pair context (RFC 5533 §6.1). The mutable part is `s`, replaced whole at each transition. */

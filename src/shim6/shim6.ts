@@ -9,11 +9,14 @@ import {
 import { addMs, type ContextTag, type Millis } from '../wire/units.js';
 import { Core, due, earliest, type Received, type Shim6Options } from './core.js';
 import {
+  IDLE,
   isContacted,
   knowsOwnLocator,
   knowsPeerLocator,
   type Contacted,
   type Context,
+  type Idle,
+  type LiveState,
   type OwnLocator,
 } from './context.js';
 import { onI1, onI2, onR1, onR2, retryI1, retryI2, sendI2, start } from './establish.js';
@@ -46,14 +49,15 @@ export class Shim6 {
   byUlids(ulids: LocatorPair, instance = 0): Context | undefined {
     return this.#core.table.byUlids(ulids, instance);
   }
+  /** The state of a ULID pair, of all seven (RFC 5533 §6.2). */
+  stateOf(ulids: LocatorPair, instance: number, now: Millis): Idle | LiveState | Refusal {
+    return this.byUlids(ulids, instance)?.s ?? this.#core.refusals.get(ulids.peer, now) ?? IDLE;
+  }
   byLocalTag(tag: ContextTag): Context | undefined {
     return this.#core.table.byLocalTag(tag);
   }
   withPeer(address: Address): readonly Context[] {
     return this.#core.table.withPeer(address);
-  }
-  refusal(peer: Address, now: Millis): Refusal | undefined {
-    return this.#core.refusals.get(peer, now);
   }
   refusals(): readonly Refusal[] {
     return this.#core.refusals.values();
