@@ -4,10 +4,10 @@ import { COUNTER_NAMES, SIZE } from '../../src/dataplane/kernel/layout.js';
 import { readBpfObject } from '../../src/linux/bpf/elf.js';
 
 const read = (path: string): Buffer => readFileSync(new URL(`../../${path}`, import.meta.url));
-const source = read('bpf/rehome.bpf.c').toString();
+const source = read('bpf/layout.h').toString();
 const object = readBpfObject(read('bpf/rehome.o'));
 
-describe('layout.ts and bpf/rehome.bpf.c', () => {
+describe('layout.ts and bpf/layout.h', () => {
   it('name the counters alike and in the same order', () => {
     const body = /enum counter \{([^}]*)\}/.exec(source)?.[1] ?? '';
     const names = [...body.matchAll(/\bC_([A-Z0-9_]+)/g)].map((m) => m[1] ?? '');

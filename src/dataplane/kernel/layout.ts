@@ -3,7 +3,7 @@ import type { ContextBinding, FlowSample, Liveness } from '../datapath.js';
 import type { Millis } from '../../wire/units.js';
 import { COUNTER } from '../counters.js';
 
-/** The structures of bpf/rehome.bpf.c, seen from here. Everything in the machine's (little-endian) order but addresses. */
+/** The structures of bpf/layout.h, seen from here. Everything in the machine's (little-endian) order but addresses. */
 
 /** `enum counter`, in its order; test/dataplane/kernel.layout.test.ts compares the two. */
 export const COUNTER_NAMES = [
