@@ -3,6 +3,7 @@ import { REAP_PROFILES } from '../reap/constants.js';
 import type { Address } from '../wire/address.js';
 import { addMs, ms, type Millis } from '../wire/units.js';
 import { requestStream, type DatagramStream } from './apps/datagrams.js';
+import { isExpected, mine, theirs } from './history-views.js';
 import type { SimHost } from './host.js';
 import type { PathSettings } from './network.js';
 import type { SeededRandom } from './random.js';
@@ -399,14 +400,3 @@ const ACTIONS: readonly Action[] = [
   (h) => h.explore(),
   (h) => h.forget(),
 ];
-
-const mine = (v: ContextView): string =>
-  `${v.ulids.local} ${v.ulids.peer} ${v.localTag ?? '-'} ${v.peerTag ?? '-'}`;
-const theirs = (v: ContextView): string =>
-  `${v.ulids.peer} ${v.ulids.local} ${v.peerTag ?? '-'} ${v.localTag ?? '-'}`;
-
-/** What a program may be told when it asks for something that cannot be. */
-function isExpected(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return code === 'REHOME_E_NO_LOCATOR' || code === 'REHOME_E_NO_CONTEXT';
-}

@@ -118,5 +118,6 @@ async function create(): Promise<ComplianceWorld> {
   };
 }
 
-// bpf_ktime_get_coarse_ns goes in steps of 4 ms.
-describeDataPath({ name: 'kernel', skip: needsRoot(), create, clockError: 5 });
+// bpf_ktime_get_coarse_ns moves with the timer tick: 4 ms, and more where a virtual machine is late with it (6 ms seen).
+const CLOCK_ERROR = 25;
+describeDataPath({ name: 'kernel', skip: needsRoot(), create, clockError: CLOCK_ERROR });
