@@ -30,12 +30,10 @@ export interface HistoryResult {
   readonly healedAfter: number | undefined;
 }
 
-const STORM = 40_000;
-const INTERVAL = 1_000;
+const [STORM, INTERVAL] = [40_000, 1_000];
 /** A backed-off exploration tries nine pairs a minute apart, twice if a host begins anew. */
 const PATIENCE = 1_800_000;
-const AGREEMENT = 600_000;
-const IDLE_TEARDOWN = 300_000;
+const [AGREEMENT, IDLE_TEARDOWN] = [600_000, 300_000];
 
 export const runHistory = (options: HistoryOptions): HistoryResult => new History(options).run();
 
