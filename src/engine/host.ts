@@ -124,7 +124,7 @@ export class HostEngine implements HostEngineApi {
   explore(peer: Address, now: Millis): Effect[] {
     return this.#run(now, () => {
       for (const context of this.#shim6.withPeer(peer)) {
-        this.#reach.get(context.id)?.reap.explore('asked', now);
+        this.#reach.get(context.id)?.reap.explore('asked', now, context.ulids);
         this.#touch(context);
       }
     });

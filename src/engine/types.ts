@@ -205,7 +205,10 @@ export interface HostEngineApi {
   offerFlows(flows: readonly FlowObservation[], now: Millis): Effect[];
   /** Starts a context now, whatever the trigger says. Throws REHOME_E_NO_LOCATOR, REHOME_E_LIMIT. */
   establish(ulids: LocatorPair, now: Millis, forkedInstanceIdentifier?: number): Effect[];
-  /** Explores at once, as if the send timer had run out; every context with this peer (a ULID or any locator). */
+  /**
+   * Explores at once, as if the send timer had run out; every context with this peer (a ULID or any locator). The ULIDs
+   * are probed first: where they work again, the session goes home and needs no header.
+   */
   explore(peer: Address, now: Millis): Effect[];
   /** Drops a context without a word (RFC 5533 §9). Throws REHOME_E_NO_CONTEXT. */
   forget(localTag: ContextTag, now: Millis): Effect[];

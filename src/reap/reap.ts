@@ -191,10 +191,18 @@ export class Reap {
     }
   }
 
-  /** Full exploration now, as if the send timer had run out: a locator of the current pair is gone, or a user asks. */
-  explore(why: string, now: Millis): void {
+  /**
+   * Full exploration now, as if the send timer had run out: a locator of the current pair is gone, or a user asks.
+   * `first` is probed before all others, if it may be: the way home to the primary pair.
+   */
+  explore(why: string, now: Millis, first?: LocatorPair): void {
     if (this.#state === 'exploring') return;
     if (this.#state === 'operational') this.#begin(undefined, now);
+    if (first && this.#exploration) {
+      const order = this.#o.strategy.order(this.#pairs, this.#pair, this.#o.random);
+      const others = order.filter((p) => !samePair(p, first));
+      this.#exploration.queue = [...this.#usable([first]), ...others];
+    }
     this.#explore(why, now);
   }
 

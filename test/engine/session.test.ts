@@ -100,6 +100,25 @@ describe('a session from beginning to end', () => {
     expect([...a.bindings.values()][0]?.pair).toEqual(ca?.pair);
   });
 
+  it('goes home when asked to explore and the first path works again, header gone', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const wire = new Wire();
+      const a = wire.add('A', A, testConfig(), seed);
+      const b = wire.add('B', B, testConfig(), 100 + seed);
+      wire.establish(a, b);
+      wire.lose = ({ source, destination }) => source === A[0] || destination === A[0];
+      wire.run(a, a.engine.explore(b.address(0), wire.now));
+      wire.pass(20_000);
+      expect(a.context()?.shimmed).toBe(true);
+      wire.lose = () => false;
+      wire.run(a, a.engine.explore(b.address(0), wire.now));
+      wire.pass(5_000);
+      expect(a.context()?.pair).toEqual(a.context()?.ulids);
+      expect(a.context()?.shimmed).toBe(false);
+      expect([...a.bindings.values()][0]?.pair).toEqual(a.context()?.ulids);
+    }
+  });
+
   it('recovers a context that the peer has lost, without changing ULIDs', () => {
     const { wire, a, b } = session();
     wire.establish(a, b);
