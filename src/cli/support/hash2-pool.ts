@@ -52,6 +52,7 @@ function search(
   let next = 0;
   let hashes = 1;
   let best: SearchedPiece | undefined;
+  let done = false;
   const give = (worker: Worker): void => {
     const piece: SearchPiece = {
       piece: next,
@@ -62,6 +63,7 @@ function search(
     worker.postMessage(piece);
   };
   const took = (worker: Worker, answer: SearchedPiece): void => {
+    if (done) return; // a later piece, finished before its thread was stopped: it changes nothing any more
     running.delete(answer.piece);
     hashes += answer.hashes;
     onProgress?.(hashes);
@@ -69,6 +71,7 @@ function search(
     if (best === undefined) give(worker);
     // A thread that is behind may still find an earlier one.
     else if (best.modifier !== undefined && Math.min(...running) > best.piece) {
+      done = true;
       resolve({ modifier: best.modifier, hashes });
     }
   };
