@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
-import type { EngineConfig, TriggerConfig } from '../engine/types.js';
+import type { EngineConfig } from '../engine/types.js';
+import type { TriggerRules } from '../policy/trigger.js';
 import type { ReapProfileName } from '../reap/constants.js';
 import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
@@ -148,7 +149,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
 }
 
 /** The default: 50 packets, or 5 s of a flow that we started (RFC 5533 §4, deferred establishment). DNS never. */
-function trigger(from: NonNullable<FileConfig['trigger']>): TriggerConfig {
+function trigger(from: NonNullable<FileConfig['trigger']>): TriggerRules {
   const limit = (
     value: number | 'off' | undefined,
     otherwise: number | undefined,

@@ -1,6 +1,7 @@
 import type { Address, LocatorPair } from '../wire/address.js';
 import type { Prefix } from '../wire/prefix.js';
 import type { ContextTag, Millis } from '../wire/units.js';
+import type { TriggerRules } from '../policy/trigger.js';
 import type { Shim6Constants } from '../shim6/constants.js';
 import type { ReapConstants, ReapProfileName } from '../reap/constants.js';
 
@@ -23,24 +24,11 @@ export interface LocalLocator {
   readonly transient: boolean;
 }
 
-/** When a flow deserves a context (RFC 5533 §4: deferred establishment). Any one of the limits is enough. */
-export interface TriggerConfig {
-  readonly packets: number | undefined;
-  readonly bytes: number | undefined;
-  readonly seconds: number | undefined;
-  /** Protected at once, at the first packet. */
-  readonly ports: readonly number[];
-  /** Never protected. DNS (53) is always in here. */
-  readonly neverPorts: readonly number[];
-  /** Only flows whose first packet we sent. */
-  readonly outboundOnly: boolean;
-}
-
 export interface EngineConfig {
   readonly profile: ReapProfileName;
   readonly shim6: Shim6Constants;
   readonly reap: ReapConstants;
-  readonly trigger: TriggerConfig;
+  readonly trigger: TriggerRules;
   /** Peers to protect; empty: all. */
   readonly protect: readonly Prefix[];
   /** Peers to leave alone; wins over `protect`. */

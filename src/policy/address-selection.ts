@@ -1,10 +1,4 @@
-import {
-  addressToBytes,
-  commonPrefixLength,
-  isLinkLocal,
-  isUsableLocator,
-  type Address,
-} from '../wire/address.js';
+import { addressToBytes, isLinkLocal, isUsableLocator, type Address } from '../wire/address.js';
 import { parsePrefix, prefixContains, type Prefix } from '../wire/prefix.js';
 
 /** RFC 6724: which source goes with which destination, and which pairs make no sense at all. */
@@ -61,20 +55,10 @@ export const isPossiblePair = (source: Address, destination: Address): boolean =
   scopeOf(source) === scopeOf(destination);
 
 /**
- * Compares two possible pairs by the rules that concern a pair of addresses: source rules 3 (deprecated), 6 (label)
- * and destination rules 5 (label) and 6 (precedence). Rule 8 and 9 (longest match) is left out: it says how prefixes
- * were numbered, not how paths work, and it would always try the same of several equal providers first
- * (docs/decisions/0006-pair-order.md).
- * @returns a number below zero when `a` goes first
+ * What a pair is worth by the rules that concern a pair of addresses: source rules 3 (deprecated), 6 (label) and
+ * destination rules 5 (label) and 6 (precedence). Longest match (source rule 8, destination rule 9) is left out: it says
+ * how prefixes were numbered, not how paths work (docs/decisions/0006-pair-order.md). Lower is better.
  */
-export function comparePairs(
-  a: { readonly source: Candidate; readonly destination: Address },
-  b: { readonly source: Candidate; readonly destination: Address },
-): number {
-  return pairMerit(a) - pairMerit(b);
-}
-
-/** Lower is better; equal pairs are equal. */
 export function pairMerit(pair: {
   readonly source: Candidate;
   readonly destination: Address;
@@ -83,7 +67,3 @@ export function pairMerit(pair: {
   const labelsDiffer = labelOf(source.address) === labelOf(destination) ? 0 : 1;
   return (source.deprecated ? 200 : 0) + labelsDiffer * 100 + (50 - precedenceOf(destination));
 }
-
-/** RFC 6724 §5 rule 8, for whoever chooses the very first source. */
-export const longestMatch = (destination: Address, a: Address, b: Address): number =>
-  commonPrefixLength(b, destination) - commonPrefixLength(a, destination);

@@ -6,12 +6,16 @@ import { prefixContains, type Prefix } from '../wire/prefix.js';
 /** DNS is over before a context would be (and asks the same server every second). */
 export const DNS_PORT = 53;
 
+/** Any one of the limits is enough; undefined: no such limit. */
 export interface TriggerRules {
   readonly packets: number | undefined;
   readonly bytes: number | undefined;
   readonly seconds: number | undefined;
+  /** Peers' ports that are protected at once, at the first packet. */
   readonly ports: readonly number[];
+  /** Never protected; DNS is not either way. */
   readonly neverPorts: readonly number[];
+  /** Only flows whose first packet we sent. */
   readonly outboundOnly: boolean;
 }
 

@@ -3,7 +3,6 @@ import { samePair, type Address, type LocatorPair } from '../wire/address.js';
 import {
   buildControlPacket,
   errorFor,
-  LOCATOR_FLAG,
   type ControlMessage,
   type Keepalive,
   type Probe,
@@ -262,8 +261,6 @@ export class Core {
     }
   }
 }
-
-export const isBroken = (flags: number): boolean => (flags & LOCATOR_FLAG.broken) !== 0;
 
 /** Is there a deadline, and has it come? */
 export const due = (at: Millis | undefined, now: Millis): boolean => at !== undefined && at <= now;

@@ -98,6 +98,7 @@ describe('scripts/conformance.mjs', () => {
     expect(run('--check', '--root', both)).toMatchObject({ status: 1 });
   });
 
+  // Texts for the collector to read, not calls: a test that does not run shows nothing.
   it.each(['it.skip', 'it.todo', 'describe.skip'])('does not count %s', (call) => {
     const inner = `it('does it [${id('1-1')}]', f)`;
     const root = project(
