@@ -1,7 +1,8 @@
 import { KernelDataPath } from '../dataplane/kernel/index.js';
 import { createNamespace, deleteNamespace, inNamespace } from '../linux/netns.js';
 import { close } from '../linux/syscalls.js';
-import { openRouterTun } from './router-tun.js';
+import { openTun } from '../linux/tun.js';
+import { ROUTER_TUN } from './topology.js';
 
 /** Why this user cannot have a lab, without trying anything; undefined: nothing speaks against it. */
 export function whyNotThisUser(): string | undefined {
@@ -31,7 +32,7 @@ export function whyNoLab(): string | undefined {
 
 function tryTun(): string | undefined {
   try {
-    close(openRouterTun());
+    close(openTun(ROUTER_TUN, true));
     return undefined;
   } catch (error) {
     return `no TUN device can be made here (${message(error)})`;

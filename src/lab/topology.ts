@@ -1,6 +1,7 @@
 import { Rtnetlink } from '../linux/netlink/client.js';
 import { close } from '../linux/syscalls.js';
 import { createNamespace, inNamespace, openNamespace, writeSysctl } from '../linux/netns.js';
+import { openTun } from '../linux/tun.js';
 import { UNSPECIFIED } from '../wire/address.js';
 import type { Prefix } from '../wire/prefix.js';
 import {
@@ -14,7 +15,6 @@ import {
   type Uplink,
 } from './paths.js';
 import { NODES, type LabEntry } from './registry.js';
-import { openRouterTun, ROUTER_TUN } from './router-tun.js';
 
 /*
  *   rehome-lab-A                    rehome-lab-R                     rehome-lab-B
@@ -29,6 +29,9 @@ import { openRouterTun, ROUTER_TUN } from './router-tun.js';
  * TUN, where the emulator treats it as its one-way path does, and comes back to be routed by the main table. A packet
  * whose source is not of the uplink's prefix is dropped, as providers do (RFC 2827).
  */
+
+/** The device between the router's kernel and the emulator. */
+export const ROUTER_TUN = 'emu';
 
 /** RTPROT_STATIC: nothing of the lab may look like the daemon's, which removes what is its own. */
 const STATIC = 4;
@@ -131,7 +134,7 @@ export function removeUplink(netlink: Rtnetlink, host: Host, uplink: Uplink): vo
 }
 
 function buildRouter(entry: LabEntry, router: Rtnetlink): number {
-  const tun = inNamespace(entry.namespace('R'), openRouterTun);
+  const tun = inNamespace(entry.namespace('R'), () => openTun(ROUTER_TUN, true));
   try {
     router.setLink(ROUTER_TUN, { addressGeneration: 'none', mtu: TUN_MTU });
     router.setLink(ROUTER_TUN, { up: true });

@@ -65,6 +65,26 @@ export function decodeVnetHeader(bytes: Uint8Array): VnetHeader {
   };
 }
 
+/**
+ * Makes a TUN in the calling thread's namespace; closing the descriptor removes it. With `vnetHeader` every packet has a
+ * virtio_net_hdr in front, and unfinished checksums and TCP trains over IPv6 are handed over as they are.
+ * @throws SyscallError
+ */
+export function openTun(name: string, vnetHeader: boolean): number {
+  const fd = open('/dev/net/tun', O_RDWR | O_NONBLOCK);
+  try {
+    const request = Buffer.alloc(40); // struct ifreq
+    request.write(name.slice(0, 15));
+    request.writeUInt16LE(IFF_TUN | IFF_NO_PI | (vnetHeader ? IFF_VNET_HDR : 0), 16);
+    ioctl(fd, TUNSETIFF, request);
+    if (vnetHeader) ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO6 | TUN_F_TSO_ECN);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
 export interface TunOptions {
   readonly name: string;
   readonly namespace?: NamespaceRef;
@@ -91,14 +111,10 @@ export class TunDevice {
   /** @throws SyscallError (EBUSY: the name is taken; ENOENT: no /dev/net/tun; EPERM without CAP_NET_ADMIN). */
   constructor(options: TunOptions) {
     this.name = options.name;
-    this.fd = inNamespace(options.namespace, () => open('/dev/net/tun', O_RDWR | O_NONBLOCK));
+    this.fd = inNamespace(options.namespace, () =>
+      openTun(options.name, options.vnetHeader === true),
+    );
     try {
-      const request = Buffer.alloc(40); // struct ifreq
-      request.write(options.name.slice(0, 15));
-      request.writeUInt16LE(IFF_TUN | IFF_NO_PI | (options.vnetHeader ? IFF_VNET_HDR : 0), 16);
-      ioctl(this.fd, TUNSETIFF, request);
-      if (options.vnetHeader)
-        ioctl(this.fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO6 | TUN_F_TSO_ECN);
       this.index = this.#configure(options);
     } catch (error) {
       close(this.fd);
