@@ -8,6 +8,7 @@ import { RTPROT_REHOME } from './netlink/constants.js';
 import { NetlinkEvents, type NetlinkEvent } from './netlink/events.js';
 import { isLinkUp, type Link } from './netlink/link.js';
 import type { Neighbour } from './netlink/neighbour.js';
+import type { PrefixEvent } from './netlink/prefix.js';
 import type { Route } from './netlink/route.js';
 import type { NamespaceRef } from './netns.js';
 import type { FdPoller } from './poller.js';
@@ -44,6 +45,8 @@ export interface AddressMonitorOptions {
   readonly ignore?: (interfaceName: string) => boolean;
   /** The whole list, whenever something in it has changed. */
   readonly onChange: (addresses: readonly OwnAddress[]) => void;
+  /** Every Prefix Information option that the kernel accepts from a Router Advertisement. */
+  readonly onPrefix?: (advertised: PrefixEvent) => void;
   /** How long changes are gathered, milliseconds. Default 5. */
   readonly debounce?: number;
 }
@@ -86,7 +89,7 @@ export class AddressMonitor {
     // Subscribed first and read second: what happens in between is applied twice, never missed.
     this.#events = new NetlinkEvents(
       options.poller,
-      ['link', 'address6', 'route6', 'neighbour'],
+      ['link', 'address6', 'route6', 'neighbour', 'prefix6'],
       (event) => this.#onEvent(event),
       options.namespace,
     );
@@ -159,6 +162,9 @@ export class AddressMonitor {
         if (event.value.destination.length !== 0 || event.value.protocol === RTPROT_REHOME) return;
         this.#routesStale = true;
         break;
+      case 'prefix':
+        this.#options.onPrefix?.(event.value);
+        return;
       default:
         return;
     }

@@ -169,3 +169,9 @@ export const openIcmpErrorSocket = (options: RawSocketOptions): RawSocket =>
     filter[0] = 0xff & ~0b11110;
     setsockopt(fd, SOL_ICMPV6, ICMPV6_FILTER, filter);
   });
+
+/** An ICMPv6 socket that sends whole packets and hears none. */
+export const openIcmpSender = (options: Omit<RawSocketOptions, 'onPacket'>): RawSocket =>
+  new RawSocket(SOL_ICMPV6, { ...options, onPacket: () => undefined }, (fd) =>
+    setsockopt(fd, SOL_ICMPV6, ICMPV6_FILTER, new Uint8Array(32).fill(0xff)),
+  );

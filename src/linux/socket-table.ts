@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { addressFromBytes, isUnspecified, type LocatorPair } from '../wire/address.js';
+import {
+  addressFromBytes,
+  isUnspecified,
+  type Address,
+  type LocatorPair,
+} from '../wire/address.js';
 
 /**
  * Which pairs of addresses have a connected socket in this network namespace: what RFC 5533 §9 means by "an upper-layer
@@ -18,6 +23,19 @@ export function connectedPairs(tables: readonly string[] = TABLES): readonly Loc
     for (const pair of parseSocketTable(read(table))) pairs.set(`${pair.local} ${pair.peer}`, pair);
   }
   return [...pairs.values()];
+}
+
+/** Addresses that a socket is bound to, by itself or by being connected: nobody should take them away. */
+export function boundAddresses(tables: readonly string[] = TABLES): ReadonlySet<Address> {
+  const bound = new Set<Address>();
+  for (const table of tables) {
+    for (const line of read(table).split('\n').slice(1)) {
+      const [, local] = line.trim().split(/\s+/);
+      const address = local === undefined ? undefined : endpoint(local);
+      if (address !== undefined && !isUnspecified(address)) bound.add(address);
+    }
+  }
+  return bound;
 }
 
 /** The lines of /proc/net/tcp6 or udp6 after the heading; malformed ones are passed over. */

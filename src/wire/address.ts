@@ -119,6 +119,10 @@ export const isLinkLocal = (a: Address): boolean => {
 export const isUsableLocator = (a: Address): boolean =>
   !isMulticast(a) && !isUnspecified(a) && !isLoopback(a) && !isLinkLocal(a);
 
+/** Global unicast, 2000::/3, documentation included: reachable, if routed, from everywhere. */
+export const isGlobalUnicast = (a: Address): boolean =>
+  ((addressToBytes(a)[0] ?? 0) & 0xe0) === 0x20;
+
 /** How many leading bits two addresses share, 0 to 128 (RFC 6724 §2.2). */
 export function commonPrefixLength(a: Address, b: Address): number {
   const x = addressToBytes(a);

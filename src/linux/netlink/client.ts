@@ -1,6 +1,7 @@
 import { RehomeError } from '../../wire/errors.js';
 import type { NamespaceRef } from '../netns.js';
 import * as address from './address.js';
+import * as label from './label.js';
 import * as link from './link.js';
 import * as neighbour from './neighbour.js';
 import * as route from './route.js';
@@ -130,6 +131,19 @@ export class Rtnetlink {
 
   deleteRule(r: rule.NewRule): boolean {
     return this.#remove(rule.deleteRule(r), `delete rule ${r.priority}`);
+  }
+
+  labels(): label.AddressLabel[] {
+    return present(this.#socket.request(label.dumpLabels(), 'list labels'), label.decodeLabel);
+  }
+
+  /** Adds the label or changes it. */
+  setLabel(l: label.AddressLabel): void {
+    this.#socket.request(label.setLabel(l), `label ${formatPrefix(l.prefix)}`);
+  }
+
+  deleteLabel(l: label.AddressLabel): boolean {
+    return this.#remove(label.deleteLabel(l), `delete the label of ${formatPrefix(l.prefix)}`);
   }
 
   neighbours(): neighbour.Neighbour[] {

@@ -31,6 +31,9 @@ export const RTM_NEWRULE = 32;
 export const RTM_DELRULE = 33;
 export const RTM_GETRULE = 34;
 export const RTM_NEWPREFIX = 52;
+export const RTM_NEWADDRLABEL = 72;
+export const RTM_DELADDRLABEL = 73;
+export const RTM_GETADDRLABEL = 74;
 
 /** Multicast groups of rtnetlink. */
 export const GROUPS = {
