@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { findModifier as findInThreads } from '../../src/cli/support/hash2-pool.js';
+import { findModifier as findInThreads } from '../../src/daemon/hash2-pool.js';
 import { prepareHbaSet } from '../../src/identity/hba.js';
 import { toHex } from '../../src/wire/bytes.js';
 import { findModifier, keyFile, makeSet, octet, prefixes, read } from '../identity/support.js';

@@ -1,13 +1,13 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
+import { findModifier, measureRate } from '../../daemon/hash2-pool.js';
 import { estimateSearch, searchHash2, type Hash2Task } from '../../identity/hashes.js';
 import { parseAddress, type Address } from '../../wire/address.js';
 import { fromHex, toHex } from '../../wire/bytes.js';
 import { RehomeError } from '../../wire/errors.js';
 import { parsePrefix, type Prefix } from '../../wire/prefix.js';
 import type { Io } from '../io.js';
-import { findModifier, measureRate } from './hash2-pool.js';
 
 /** Readers of option values: what they refuse is wrong usage, exit status 2. */
 const reader =

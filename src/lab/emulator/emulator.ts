@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { close, eventfd, write } from '../../linux/syscalls.js';
 import { RehomeError } from '../../wire/errors.js';
-import { compiledScript } from '../entry.js';
+import { compiledScript } from '../../daemon/compiled.js';
 import type { EmulatorAnswer, EmulatorCommand, EmulatorState } from './messages.js';
 import type { PathParameters } from './path.js';
 

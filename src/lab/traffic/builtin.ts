@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { RehomeError } from '../../wire/errors.js';
-import { compiledScript } from '../entry.js';
+import { compiledScript } from '../../daemon/compiled.js';
 import type { Lab } from '../lab.js';
 import { hostAddress, otherHost, type Host, type Uplink } from '../paths.js';
 import type { Gap, Sample } from './gap.js';

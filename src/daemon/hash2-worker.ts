@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { searchHash2, type Hash2Task } from '../../identity/hashes.js';
+import { searchHash2, type Hash2Task } from '../identity/hashes.js';
 
 /** A piece of the search for one thread. */
 export interface SearchPiece {

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { addToModifier, searchHash2, type Hash2Task } from '../../identity/hashes.js';
-import { compiledScript } from '../../lab/entry.js';
-import { RehomeError } from '../../wire/errors.js';
+import { addToModifier, searchHash2, type Hash2Task } from '../identity/hashes.js';
+import { compiledScript } from './compiled.js';
+import { RehomeError } from '../wire/errors.js';
 import type { SearchPiece, SearchedPiece } from './hash2-worker.js';
 
 export interface SearchOptions {
@@ -33,7 +33,7 @@ export async function findModifier(
   const first = searchHash2(task, from, 1); // Sec 0, or a modifier that was found before
   if (first.modifier !== undefined) return { modifier: first.modifier, hashes: 1 };
   const threads = options.threads ?? availableParallelism();
-  const script = compiledScript('cli/support/hash2-worker');
+  const script = compiledScript('daemon/hash2-worker');
   const workers = Array.from({ length: threads }, () => new Worker(script, { workerData: task }));
   try {
     return await search(workers, addToModifier(from, 1), options);
