@@ -35,7 +35,10 @@ export interface HostEngineOptions {
   readonly config: EngineConfig;
   readonly random: RandomSource;
   readonly now: Millis;
+  /** Default: nothing is verified. */
   readonly verifier?: LocatorVerifier;
+  /** The generation of the first list of each ULID, 32 bits. Default: random. Seconds since 1970 count up over restarts. */
+  readonly firstGeneration?: number;
   readonly strategy?: PathStrategy;
 }
 
@@ -66,6 +69,7 @@ export class HostEngine implements HostEngineApi {
       maxContexts: options.config.maxContexts,
       random: options.random,
       verifier: options.verifier ?? noVerification,
+      firstGeneration: options.firstGeneration,
       admits: (peer) => isProtectedPeer(peer, [], this.#config.leave),
       listener: this.#listener(),
       now: options.now,
@@ -80,7 +84,8 @@ export class HostEngine implements HostEngineApi {
     return this.#run(now, () => {
       const verdict = this.#shim6.icmp(packet, now);
       if (verdict.kind !== 'trouble') return;
-      this.#reach.get(verdict.context.id)?.reap.hint(now);
+      const counts = this.#reach.get(verdict.context.id)?.reap.hint(now);
+      if (counts !== true) this.#count('icmp-hints-ignored');
       this.#touch(verdict.context);
     });
   }
@@ -102,6 +107,7 @@ export class HostEngine implements HostEngineApi {
       const context = this.#shim6.context(id);
       const reach = this.#reach.get(id);
       if (!context || !reach?.observe(liveness, now)) return;
+      this.#shim6.used(context);
       const { lastSent = 0, lastReceived = 0 } = liveness;
       context.lastActivity = ms(Math.max(context.lastActivity, lastSent, lastReceived));
       this.#touch(context);

@@ -22,8 +22,8 @@ export function contextView(context: Context, reap: Reap | undefined): ContextVi
     peerTag: contact?.peerTag,
     pair,
     shimmed: contact !== undefined && !samePair(pair, context.ulids),
-    localLocators: context.own.locators.map((l) =>
-      locatorView(l.address, l.preference, VERIFICATION_METHOD.none, true),
+    localLocators: context.own.locators.map((l, i) =>
+      locatorView(l.address, l.preference, context.own.proof.methods[i] ?? 0, true),
     ),
     peerLocators: (contact?.peer.locators ?? []).map((l) =>
       locatorView(l.address, l.preference, l.method, l.verified),

@@ -2,13 +2,14 @@ import type { KeyObject } from 'node:crypto';
 import { isUsableLocator, type Address } from '../wire/address.js';
 import { toHex } from '../wire/bytes.js';
 import { RehomeError } from '../wire/errors.js';
+import { maskAddress } from '../wire/prefix.js';
 import { VERIFICATION_METHOD } from '../wire/shim6/constants.js';
 import type { ListedLocator, LocatorList } from '../wire/shim6/message.js';
 import { BoundedCache } from './bounded-cache.js';
 import { decodeParameters, hasPublicKey } from './parameters.js';
 import { PeerParameters } from './peer-parameters.js';
 import { publicKeyOf, signLocators } from './signature.js';
-import type { LocatorProof, LocatorVerifier, VerificationResult } from './verifier.js';
+import type { LocatorProof, LocatorVerifier, OwnProof, VerificationResult } from './verifier.js';
 
 /** Addresses of ours that are proven together: an HBA set, a hybrid set, or CGAs of one key. */
 export interface LocalIdentity {
@@ -34,6 +35,10 @@ interface Own {
 /** With the largest parameters about 30 MB. */
 const DEFAULT_PEERS = 1024;
 const SIGNATURES = 64;
+/** One RSA verification in hashes (measured: 20 to 30; bench/identity.mjs). */
+const SIGNATURE_COST = 30;
+/** Binding parameters to a ULID: Hash1 and Hash2. */
+const BINDING_COST = 2;
 const { hba: HBA, cga: CGA, none: NONE } = VERIFICATION_METHOD;
 
 /**
@@ -110,17 +115,42 @@ export class HbaVerifier implements LocatorVerifier {
     return verifyLocators(bound.peer, list, proof.signature);
   }
 
-  /** The locators out of `candidates` that a list of this ULID can prove; the others are to be left out of it. */
-  provable(ulid: Address, candidates: readonly Address[]): Address[] {
-    return candidates.filter((a) => a === ulid || this.#methodFor(ulid, a) !== NONE);
+  cost(ulid: Address, list: LocatorList | undefined, proof: LocatorProof): number {
+    const { parameters, signature } = proof;
+    const remembered = this.#peers.get(ulid);
+    const known =
+      parameters === undefined || remembered?.matches(parameters) ? remembered : undefined;
+    let cost = parameters === undefined || known !== undefined ? 0 : BINDING_COST;
+    if (list === undefined) return cost;
+    if (known === undefined) cost += list.locators.filter((l) => l.method === HBA).length;
+    const signed = list.locators.filter((l) => l.method === CGA).map((l) => l.address);
+    if (signature === undefined || signed.length === 0) return cost;
+    return known?.hasChecked(list.generation, signed, signature) ? cost : cost + SIGNATURE_COST;
+  }
+
+  /**
+   * The ULID and what is proven with it by hashes; beyond that, where there is a key, one address for each further /64,
+   * of the newest identity if possible: what leads to the same place twice is not worth its octets.
+   */
+  provable(ulid: Address, candidates: readonly Address[]): readonly Address[] {
+    const own = this.#own.get(ulid);
+    if (own === undefined) return candidates.filter((a) => a === ulid);
+    const chosen = new Set(candidates.filter((a) => a === ulid || own.members.has(a)));
+    if (!own.maySign) return [...chosen];
+    const covered = new Set([...chosen].map(subnetOf));
+    const age = [...this.#own.keys()];
+    const newestFirst = [...candidates].sort((a, b) => age.lastIndexOf(b) - age.lastIndexOf(a));
+    for (const candidate of newestFirst) {
+      const subnet = subnetOf(candidate);
+      if (covered.has(subnet)) continue;
+      covered.add(subnet);
+      chosen.add(candidate);
+    }
+    return candidates.filter((a) => chosen.has(a));
   }
 
   /** A locator that cannot be proven is marked "not verified", which peers refuse: see `provable`. */
-  prove(
-    ulid: Address,
-    locators: readonly Address[],
-    generation: number,
-  ): LocatorProof & { readonly methods: readonly number[] } {
+  prove(ulid: Address, locators: readonly Address[], generation: number): OwnProof {
     const methods = locators.map((a) => this.#methodFor(ulid, a));
     const own = this.#own.get(ulid);
     const signed = locators.filter((_, i) => methods[i] === CGA);
@@ -163,6 +193,8 @@ export class HbaVerifier implements LocatorVerifier {
     return bound;
   }
 }
+
+const subnetOf = (address: Address): Address => maskAddress(address, 64);
 
 /** Methods that nobody supports, and addresses that nobody may offer: no octet needs hashing for those. */
 function refusedByMethod(

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Address } from '../wire/address.js';
+import { toHex } from '../wire/bytes.js';
 import { verifyCga, type AddressVerdict } from './cga.js';
 import { HbaMembers } from './hba.js';
 import { decodeParameters, hasPublicKey, type CgaParameters } from './parameters.js';
@@ -18,6 +19,8 @@ export class PeerParameters {
   #key: KeyObject | undefined;
   #keyRefusal: string | undefined;
   #keyKnown = false;
+  /** The list whose signature was good last: a peer repeats it in every message. */
+  #signed: string | undefined;
 
   private constructor(parameters: CgaParameters, members: HbaMembers, ulidInSet: AddressVerdict) {
     this.parameters = parameters;
@@ -77,6 +80,21 @@ export class PeerParameters {
   /** The CGA method for all locators that ask for it. */
   checkSignature(generation: number, locators: readonly Address[], signature: Uint8Array): boolean {
     if (this.signatureRefusal !== undefined || this.#key === undefined) return false;
-    return checkLocators(this.#key, generation, locators, signature);
+    const said = signedList(generation, locators, signature);
+    if (said === this.#signed) return true;
+    if (!checkLocators(this.#key, generation, locators, signature)) return false;
+    this.#signed = said;
+    return true;
+  }
+
+  /** Is this the list that was checked last, to the octet? Then it costs nothing to check again. */
+  hasChecked(generation: number, locators: readonly Address[], signature: Uint8Array): boolean {
+    return signedList(generation, locators, signature) === this.#signed;
   }
 }
+
+const signedList = (
+  generation: number,
+  locators: readonly Address[],
+  signature: Uint8Array,
+): string => `${generation} ${locators.join(' ')} ${toHex(signature)}`;

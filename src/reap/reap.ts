@@ -64,6 +64,9 @@ export class Reap {
   #keepaliveEnd: Millis | undefined;
   #keepaliveNext: Millis | undefined;
   #probeNext: Millis | undefined;
+  /** The send timer was shortened by a hint. */
+  #hinted = false;
+  #hintedAt: Millis | undefined;
   #exploration: Exploration | undefined;
   #lastRecovery: Recovery | undefined;
   readonly stats = { probesSent: 0, probesReceived: 0, keepalivesSent: 0, keepalivesReceived: 0 };
@@ -198,19 +201,24 @@ export class Reap {
   explore(why: string, now: Millis, first?: LocatorPair): void {
     if (this.#state === 'exploring') return;
     if (this.#state === 'operational') this.#begin(undefined, now);
-    if (first && this.#exploration) {
-      const order = this.#o.strategy.order(this.#pairs, this.#pair, this.#o.random);
-      const others = order.filter((p) => !samePair(p, first));
-      this.#exploration.queue = [...this.#usable([first]), ...others];
-    }
+    if (first) this.#tryFirst(first);
     this.#explore(why, now);
   }
 
-  /** Unproven bad news (§8): whoever answers within one probe interval has not failed. */
-  hint(now: Millis): void {
-    if (this.#state !== 'operational' || this.#sendDeadline === undefined) return;
+  /**
+   * Unproven bad news (§8): whoever answers within one probe interval has not failed. Anybody can send it, so that it
+   * counts once in a Send Timeout, and what comes of it probes the current pair, too.
+   * @returns false: it does not count
+   */
+  hint(now: Millis): boolean {
+    if (this.#state !== 'operational' || this.#sendDeadline === undefined) return false;
+    if (this.#hintedAt !== undefined && now < addMs(this.#hintedAt, this.sendTimeout)) return false;
     const soon = addMs(now, this.#constants.initialProbeTimeout);
-    if (soon < this.#sendDeadline) this.#sendDeadline = soon;
+    if (soon >= this.#sendDeadline) return false;
+    this.#hintedAt = now;
+    this.#sendDeadline = soon;
+    this.#hinted = true;
+    return true;
   }
 
   deadline(): Millis | undefined {
@@ -234,8 +242,19 @@ export class Reap {
   /** §6.4 */
   #sendTimeout(now: Millis): void {
     const detection = this.#sendStarted === undefined ? undefined : now - this.#sendStarted;
+    const hinted = this.#hinted;
     if (this.#state === 'operational') this.#begin(detection, now);
+    if (hinted) this.#tryFirst(this.#pair);
     this.#explore('send-timeout', now);
+    // Where the hint was false, the first is answered first, and nothing moves; where it was true, nothing is lost.
+    if (hinted) this.#sendProbe(now, this.#nextPair());
+  }
+
+  #tryFirst(first: LocatorPair): void {
+    if (!this.#exploration) return;
+    const order = this.#o.strategy.order(this.#pairs, this.#pair, this.#o.random);
+    const others = order.filter((p) => !samePair(p, first));
+    this.#exploration.queue = [...this.#usable([first]), ...others];
   }
 
   #explore(why: string, now: Millis): void {
@@ -354,11 +373,13 @@ export class Reap {
   }
 
   #startSend(at: Millis): void {
+    this.#hinted = false;
     this.#sendStarted = at;
     const { sendTimeout, sendJitter } = this.#constants;
     this.#sendDeadline = addMs(at, sendTimeout * (1 + sendJitter * this.#o.random.uniform()));
   }
   #stopSend(): void {
+    this.#hinted = false;
     this.#sendStarted = undefined;
     this.#sendDeadline = undefined;
   }

@@ -1,3 +1,4 @@
+import type { OwnProof } from '../identity/verifier.js';
 import type { Address, LocatorPair } from '../wire/address.js';
 import type { ContextTag, Millis } from '../wire/units.js';
 
@@ -20,6 +21,10 @@ export interface PeerLocator {
 export interface PeerSet {
   readonly generation: number | undefined;
   readonly locators: readonly PeerLocator[];
+  /** The CGA Parameter Data Structure of ULID(peer), once it came: later messages may leave it out (RFC 5533 §10.1). */
+  readonly parameters: Uint8Array | undefined;
+  /** Generation of the newest list that was signed: an older one of the same key is a replay (RFC 4218 §4.1.4). */
+  readonly signedGeneration: number | undefined;
 }
 
 export interface OwnLocator {
@@ -27,10 +32,11 @@ export interface OwnLocator {
   readonly preference: Preference;
 }
 
-/** Ls(local) as last told to this peer. */
+/** Ls(local) as last told to this peer, and what proves it. Contexts of one ULID share it. */
 export interface OwnSet {
   readonly generation: number;
   readonly locators: readonly OwnLocator[];
+  readonly proof: OwnProof;
 }
 
 /** An exchange that is repeated until answered: how often it was, and when next. */
@@ -110,12 +116,14 @@ export interface Context {
   /** CT(local) */
   readonly localTag: ContextTag;
   readonly createdAt: Millis;
-  initiator: boolean;
+  readonly initiator: boolean;
   establishedAt: Millis | undefined;
   lastActivity: Millis;
   own: OwnSet;
   /** The peer's Keepalive Timeout option, milliseconds (RFC 5534 §5.3). */
   keepaliveTimeout: number | undefined;
+  /** Payload of it was seen: a context that a stranger began and nobody uses goes first when the table is full. */
+  used: boolean;
   /** Lists of the peer that were overtaken: a late copy must not bring them back. */
   pastGenerations: readonly number[];
   s: LiveState;

@@ -3,14 +3,18 @@ import { samePair, type Address, type LocatorPair } from '../wire/address.js';
 import {
   buildControlPacket,
   errorFor,
+  VERIFICATION_METHOD,
   type ControlMessage,
   type Keepalive,
   type Probe,
   type Shim6Option,
 } from '../wire/shim6/index.js';
 import { addMs, ms, type Millis, type RandomSource } from '../wire/units.js';
+import { Budget } from './budget.js';
 import type { Shim6Constants } from './constants.js';
-import { isContacted, type Contacted, type Context, type OwnLocator } from './context.js';
+import { isContacted, type Contacted, type Context } from './context.js';
+import { OwnSets } from './own-sets.js';
+import { Places } from './places.js';
 import { Refusals } from './refusals.js';
 import { ContextTable } from './table.js';
 import { TagAllocator } from './tags.js';
@@ -60,14 +64,26 @@ export interface Shim6Options {
   readonly maxContexts: number;
   readonly random: RandomSource;
   readonly verifier: LocatorVerifier;
+  /** Where the generations of our lists begin; undefined: anywhere. Whoever signs lists counts up over restarts. */
+  readonly firstGeneration?: number | undefined;
   /** Whether this ULID(peer) may make a context with us at all. Default: everybody. */
   readonly admits?: (peer: Address) => boolean;
   readonly listener: Shim6Listener;
   readonly now: Millis;
 }
 
-/** Own locators told to a peer at most: with all options, an I2 stays below 1280 octets. */
-export const MAX_OWN_LOCATORS = 16;
+/**
+ * What strangers may make us compute, in hashes a second: some hundredths of a core. A handshake of a new peer with HBA
+ * costs about 6, with a signature about 36.
+ */
+const VERIFICATION = { total: 40_000, perSite: 5_000 } as const;
+/** Packets a second to whom we owe nothing: R1, R1bis, Error. Nobody shall be flooded by way of us. */
+const ANSWERS = { total: 10_000, perSite: 2_000 } as const;
+
+/** Once the table is half full, contexts begun by peers of one /48 take at most this part of it. */
+const SITE_SHARE = 4;
+/** A context that a peer began is left alone for so long, milliseconds, whether used or not. */
+const UNUSED_GRACE = 5_000;
 
 /** Everything the message handlers of this folder share. No rules of their own in here, only means. */
 export class Core {
@@ -84,8 +100,13 @@ export class Core {
   keepaliveTimeout: number | undefined;
   maxContexts: number;
   now: Millis;
-  /** All of them, also those that do not fit into a list. */
-  own: readonly OwnLocator[] = [];
+  readonly ownSets: OwnSets;
+  /** Work that verification costs. */
+  readonly verification: Budget;
+  /** Answers to strangers. */
+  readonly answers: Budget;
+  /** Room in the table for contexts that others begin. */
+  readonly places = new Places();
   ownAddresses: ReadonlySet<Address> = new Set();
   #nextId = 1;
 
@@ -99,6 +120,9 @@ export class Core {
     this.maxContexts = options.maxContexts;
     this.now = options.now;
     this.tags = new TagAllocator(options.random);
+    this.ownSets = new OwnSets(options.random, options.verifier, options.firstGeneration);
+    this.verification = new Budget(VERIFICATION, options.random, options.now);
+    this.answers = new Budget(ANSWERS, options.random, options.now);
     this.validators = new Validators(
       options.random,
       options.constants.validatorMinLifetime,
@@ -108,14 +132,6 @@ export class Core {
 
   count(name: string): void {
     this.counters.set(name, (this.counters.get(name) ?? 0) + 1);
-  }
-
-  /** What a peer is told of us: as many as fit, this context's ULID among them, or its packets would be foreign. */
-  ownFor(ulid: Address): readonly OwnLocator[] {
-    const first = this.own.slice(0, MAX_OWN_LOCATORS);
-    const mine = this.own.find((l) => l.address === ulid);
-    if (mine === undefined || first.includes(mine)) return first;
-    return [mine, ...first.slice(0, MAX_OWN_LOCATORS - 1)];
   }
 
   /**
@@ -144,11 +160,7 @@ export class Core {
     instance: number,
     initiator: boolean,
   ): Omit<Context, 's'> | undefined {
-    if (this.table.size >= this.maxContexts) {
-      this.drop('context-limit');
-      this.listener.event('limit', undefined, { contexts: this.table.size, peer: ulids.peer });
-      return undefined;
-    }
+    if (!this.#makeRoom(ulids, initiator)) return undefined;
     return {
       id: this.#nextId++,
       ulids,
@@ -158,14 +170,42 @@ export class Core {
       initiator,
       establishedAt: undefined,
       lastActivity: this.now,
-      own: { generation: this.random.uint32(), locators: this.ownFor(ulids.local) },
+      own: this.ownSets.of(ulids.local),
       keepaliveTimeout: undefined,
+      used: false,
       pastGenerations: [],
     };
   }
 
+  /** One site may not fill the table, and what nobody uses makes room; counts the reason where neither helps. */
+  #makeRoom(ulids: LocatorPair, initiator: boolean): boolean {
+    const { size } = this.table;
+    const max = this.maxContexts;
+    if (!initiator && size >= max / 2 && this.places.taken(ulids.peer) >= max / SITE_SHARE) {
+      this.drop('context-limit-site');
+      return false;
+    }
+    if (size < max) return true;
+    const unused = this.places.oldestUnused(addMs(this.now, -UNUSED_GRACE));
+    if (unused !== undefined) {
+      this.count('contexts-evicted');
+      this.remove(unused, 'unused');
+      return true;
+    }
+    this.drop('context-limit');
+    this.listener.event('limit', undefined, { contexts: size, peer: ulids.peer });
+    return false;
+  }
+
+  /** A context that a peer began, with its first state. */
+  admit(context: Context): void {
+    this.table.add(context);
+    if (!context.initiator) this.places.add(context);
+  }
+
   remove(context: Context, reason: string): void {
     this.table.remove(context);
+    this.places.remove(context);
     this.tags.free(context.localTag, this.now, addMs(this.now, this.constants.tagHolddown));
     this.listener.removed(context, reason);
   }
@@ -182,6 +222,7 @@ export class Core {
   /** Sends the Error message the RFC asks for; never about an Error message (nothing would end that). */
   sendError(received: Received, errorCode: number, pointer: number): void {
     if (received.message.message === 'error') return;
+    if (!this.answers.spend(1, received.source, this.now)) return this.drop('error-limited');
     const pair = { local: received.destination, peer: received.source };
     this.send(pair, errorFor(received.packet, received.offset, errorCode, pointer));
   }
@@ -213,12 +254,7 @@ export class Core {
 
   /** Our list, its proof, preferences where they say something, and our keepalive wish (RFC 5533 §7.11, §7.14). */
   describing(context: Context): Shim6Option[] {
-    const { generation, locators } = context.own;
-    const proof = this.verifier.prove(
-      context.ulids.local,
-      locators.map((l) => l.address),
-      generation,
-    );
+    const { generation, locators, proof } = context.own;
     const options: Shim6Option[] = [
       {
         option: 'locatorList',
@@ -248,10 +284,16 @@ export class Core {
 
   /**
    * RFC 5533 §7.15: after CT(peer) was learnt, no other context with that tag may share a locator with this one: its
-   * peer has forgotten it.
+   * peer has forgotten it. A key can sign for anybody's address: that such a locator is its own no signature shows, and
+   * nobody shall end the contexts of others with one.
    */
   resolveConfusion(context: Contacted): void {
-    const mine = new Set<Address>(context.s.peer.locators.map((l) => l.address));
+    const { locators } = context.s.peer;
+    const mine = new Set<Address>(
+      locators
+        .filter((l) => l.method !== VERIFICATION_METHOD.cga || l.address === context.ulids.peer)
+        .map((l) => l.address),
+    );
     for (const other of this.table.byPeerTag(context.s.peerTag)) {
       if (other === context || !isContacted(other)) continue;
       if (!other.s.peer.locators.some((l) => mine.has(l.address))) continue;

@@ -112,6 +112,7 @@ export function onI1(core: Core, received: Received<I1>): void {
   const { message } = received;
   const context = core.table.byUlids(ulids, instance);
   if (!context && !core.mayBegin(ulids)) return;
+  if (!core.answers.spend(1, received.source, core.now)) return core.drop('i1-limited');
   core.refusals.clear(ulids.peer);
   // Whoever is neither the ULID nor a known locator gets an R1: an R2 would tell it our tag.
   const known =
@@ -264,7 +265,8 @@ export function accept(
   const read = readPeerSet(core, received, ulids.peer, known);
   if (!read) return;
   const peer = orUlid(read, ulids.peer);
-  if (existing && !knowsPeerLocator(known, source) && !knowsPeerLocator(peer, source)) {
+  // Also of a new context: its packets go to where this came from (RFC 4218 §4.3).
+  if (!knowsPeerLocator(known, source) && !knowsPeerLocator(peer, source)) {
     return core.drop('i2-foreign-source');
   }
   core.refusals.clear(ulids.peer);
@@ -279,7 +281,7 @@ export function accept(
     const pair = { local: destination, peer: source };
     const s = { state: 'ESTABLISHED', ...contact, pair, update: undefined } as const;
     context = { ...base, establishedAt: core.now, s };
-    core.table.add(context);
+    core.admit(context);
   }
   readKeepaliveTimeout(context, message);
   if (isContacted(context)) {
@@ -301,7 +303,7 @@ function update(
   if (isContacted(context)) {
     if (context.s.peerTag !== contact.peerTag) context.pastGenerations = [];
     // The same initiator's I2, duplicated and late: what it lists was replaced by an update since.
-    else if (isStale(context, contact.peer.generation)) return core.drop('i2-stale-locators');
+    else if (isStale(context, contact.peer)) return core.drop('i2-stale-locators');
     else remember(context, contact.peer.generation);
     // A locator that the peer no longer lists cannot stay its current one.
     const pair = knowsPeerLocator(contact.peer, context.s.pair.peer) ? context.s.pair : arrival;

@@ -1,5 +1,6 @@
 import {
   ERROR_CODE,
+  VERIFICATION_METHOD,
   findOption,
   type LocatorList,
   type LocatorPreferences,
@@ -31,28 +32,46 @@ export function readPeerSet(
   const { message } = received;
   const list = findOption(message, 'locatorList');
   const preferences = findOption(message, 'locatorPreferences');
+  const sent = findOption(message, 'cgaParameterDataStructure')?.parameters;
   const proof = {
-    parameters: findOption(message, 'cgaParameterDataStructure')?.parameters,
+    parameters: sent ?? current.parameters,
     signature: findOption(message, 'cgaSignature')?.signature,
   };
+  const cost = core.verifier.cost(peerUlid, list, proof);
+  if (!core.verification.spend(cost, received.source, core.now)) {
+    core.drop('verification-budget'); // the peer repeats its message
+    return undefined;
+  }
   let set = current;
   if (list) {
     const verdict = core.verifier.verify(peerUlid, list, proof);
     if (!verdict.ok) {
       core.drop('locator-verification');
+      core.count(`refused-${verdict.reason}`);
       if (verdict.index !== undefined) {
         const pointer = (list.offset ?? 0) + LIST_METHODS + verdict.index;
         core.sendError(received, ERROR_CODE.locatorVerification, pointer);
       }
       return undefined;
     }
-    set = fromList(list);
+    set = fromList(list, proof.parameters, current);
+  } else if (sent) {
+    const verdict = core.verifier.verifyParameters(peerUlid, sent);
+    if (!verdict.ok) {
+      core.drop('cga-parameters');
+      core.count(`refused-${verdict.reason}`);
+      return undefined;
+    }
+    set = { ...current, parameters: sent };
   }
   return preferences ? withPreferences(core, received, set, preferences) : set;
 }
 
-function fromList(list: LocatorList): PeerSet {
+function fromList(list: LocatorList, parameters: Uint8Array | undefined, before: PeerSet): PeerSet {
+  const signed = list.locators.some((l) => l.method === VERIFICATION_METHOD.cga);
   return {
+    parameters,
+    signedGeneration: signed ? list.generation : before.signedGeneration,
     generation: list.generation,
     // Doubles stay: preferences count positions.
     locators: list.locators.map((l) => ({
@@ -98,12 +117,14 @@ function withPreferences(
 /** What is known of a peer before it told its list: the ULID, which the application itself chose. */
 export const ulidOnly = (peer: Address): PeerSet => ({
   generation: undefined,
+  parameters: undefined,
+  signedGeneration: undefined,
   locators: [{ address: peer, method: 0, verified: true, preference: DEFAULT_PREFERENCE }],
 });
 
 /** An empty list leaves the ULID as the one place to look for the peer (lesson 8: degenerate sizes). */
 export const orUlid = (set: PeerSet, peer: Address): PeerSet =>
-  set.locators.length > 0 ? set : { ...ulidOnly(peer), generation: set.generation };
+  set.locators.length > 0 ? set : { ...set, locators: ulidOnly(peer).locators };
 
 /** RFC 5534 §5.3; zero would forbid keepalives and is ignored. */
 export function readKeepaliveTimeout(context: Context, message: Carrier): void {
@@ -121,11 +142,24 @@ const REMEMBERED_GENERATIONS = 8;
  * A list that was overtaken: replaced before, or numbered just below the newest (RFC 5533 §5.15.2: generations count
  * up; docs/decisions/0007-generations.md).
  */
-export function isStale(context: Contacted, generation: number | undefined): boolean {
+export function isStale(context: Contacted, set: PeerSet): boolean {
+  const { generation } = set;
   const newest = context.s.peer.generation;
+  if (isReplayed(context.s.peer, set)) return true;
   if (newest === undefined || generation === undefined || generation === newest) return false;
   if (context.pastGenerations.includes(generation)) return true;
   return (newest - generation) >>> 0 <= STALE_WINDOW;
+}
+
+/**
+ * A signature says nothing of when it was made. Our own lists of one key count up with time, over restarts too, so that
+ * of two signed lists the later one is known; a far older one would bring back addresses that somebody else has now.
+ */
+function isReplayed(known: PeerSet, set: PeerSet): boolean {
+  const { signedGeneration: newest } = known;
+  const { signedGeneration: offered } = set;
+  if (newest === undefined || offered === undefined) return false;
+  return (newest - offered) >>> 0 > 0 && (newest - offered) >>> 0 < 2 ** 31;
 }
 
 /** To be called before the peer's set is replaced by one of `generation`. */
@@ -135,8 +169,11 @@ export function remember(context: Contacted, generation: number | undefined): vo
   context.pastGenerations = [old, ...context.pastGenerations].slice(0, REMEMBERED_GENERATIONS);
 }
 
+const NOTHING = new Uint8Array(0);
+
 export const samePeerSet = (a: PeerSet, b: PeerSet): boolean =>
   a.generation === b.generation &&
+  Buffer.compare(a.parameters ?? NOTHING, b.parameters ?? NOTHING) === 0 &&
   a.locators.length === b.locators.length &&
   a.locators.every((l, i) => {
     const o = b.locators[i];

@@ -45,7 +45,9 @@ export function sendR1bis(
   source: Address,
   destination: Address,
 ): void {
-  if (!limiter.allows(packetTag, core.now)) return core.drop('r1bis-limited');
+  if (!limiter.allows(packetTag, core.now) || !core.answers.spend(1, source, core.now)) {
+    return core.drop('r1bis-limited');
+  }
   const responderNonce = core.validators.nonce(core.now);
   const binding = { packetTag, source, destination };
   const validator = core.validators.forR1bis(binding, responderNonce, core.now);

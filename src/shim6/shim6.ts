@@ -79,12 +79,21 @@ export class Shim6 {
   setOwnLocators(locators: readonly OwnLocator[], now: Millis, always = false): void {
     this.#core.now = now;
     this.#core.ownAddresses = new Set(locators.map((l) => l.address));
-    if (!always && sameOwn(locators, this.#core.own)) return;
-    this.#core.own = locators;
+    const ulids = new Set([...this.contexts()].map((c) => c.ulids.local));
+    const { ownSets } = this.#core;
+    ownSets.set(locators, ulids);
+    const sets = new Map([...ulids].map((u) => [u, always ? ownSets.renew(u) : ownSets.of(u)]));
     for (const context of [...this.contexts()]) {
-      const own = this.#core.ownFor(context.ulids.local);
-      if (always || !sameOwn(own, context.own.locators)) tellOwnSet(this.#core, context, own);
+      const own = sets.get(context.ulids.local);
+      if (own !== undefined && own !== context.own) tellOwnSet(this.#core, context, own);
     }
+  }
+
+  /** Payload of the context was seen. */
+  used(context: Context): void {
+    if (context.used) return;
+    context.used = true;
+    this.#core.places.used(context);
   }
 
   /** Begins establishment (§7.7); undefined when the table is full. */
@@ -243,16 +252,3 @@ const undecoded: ControlMessage = {
   receiverContextTag: 0 as ContextTag,
   options: [],
 };
-
-const sameOwn = (a: readonly OwnLocator[], b: readonly OwnLocator[]): boolean =>
-  a.length === b.length &&
-  a.every((l, i) => {
-    const o = b[i];
-    return (
-      o !== undefined &&
-      l.address === o.address &&
-      l.preference.flags === o.preference.flags &&
-      l.preference.priority === o.preference.priority &&
-      l.preference.weight === o.preference.weight
-    );
-  });

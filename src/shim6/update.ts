@@ -1,7 +1,7 @@
 import type { LocatorPair } from '../wire/address.js';
 import type { UpdateAcknowledgement, UpdateRequest } from '../wire/shim6/index.js';
 import type { Core, Received } from './core.js';
-import { isContacted, type Contacted, type Context, type OwnLocator } from './context.js';
+import { isContacted, type Contacted, type Context, type OwnSet } from './context.js';
 import {
   isStale,
   orUlid,
@@ -17,9 +17,9 @@ import {
  * Gives one context our new set. What was not acknowledged is abandoned: the new request carries everything
  * (§10.3). Preferences only: the list goes along, with a new generation, so that a lost message loses nothing.
  */
-export function tellOwnSet(core: Core, context: Context, locators: readonly OwnLocator[]): void {
+export function tellOwnSet(core: Core, context: Context, own: OwnSet): void {
   const previous = context.own;
-  context.own = { generation: (previous.generation + 1) >>> 0, locators };
+  context.own = own;
   if (!isContacted(context)) return; // the next I2 or R2 tells it
   const acknowledged = context.s.update?.previous ?? previous;
   core.table.transition(context, {
@@ -31,7 +31,7 @@ export function tellOwnSet(core: Core, context: Context, locators: readonly OwnL
       retryAt: core.retryAt(core.constants.updateTimeout, 0),
     },
   });
-  core.listener.event('locators-updated', context, { locators: locators.length });
+  core.listener.event('locators-updated', context, { locators: own.locators.length });
   sendUpdate(core, context);
 }
 
@@ -74,7 +74,7 @@ export function onUpdateRequest(
   const peer = samePeerSet(read, old) ? old : read;
   readKeepaliveTimeout(context, received.message);
   core.listener.controlReceived(context);
-  if (isStale(context, peer.generation)) {
+  if (isStale(context, peer)) {
     core.drop('update-stale');
     return;
   }
