@@ -55,6 +55,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'show the addresses in use, ours and those of peers',
     load: async () => (await import('./commands/locators.js')).registerLocators,
   },
+  identity: {
+    usage: '',
+    summary: 'show the addresses that this host makes and proves, and who uses them',
+    load: async () => (await import('./commands/identity.js')).registerIdentity,
+  },
   events: {
     usage: '',
     summary: 'show what happened',

@@ -9,6 +9,7 @@ import {
   ErrorSchema,
   EventSchema,
   EventsSchema,
+  IdentitiesSchema,
   LocatorsSchema,
   PathsSchema,
   ReloadSchema,
@@ -19,6 +20,7 @@ import {
   type EstablishJson,
   type EventJson,
   type EventsJson,
+  type IdentitiesJson,
   type LocatorsJson,
   type PathsJson,
   type ReloadJson,
@@ -58,6 +60,9 @@ export class ControlClient {
   }
   locators(): Promise<LocatorsJson> {
     return this.#ask('GET', '/v1/locators', LocatorsSchema);
+  }
+  identity(): Promise<IdentitiesJson> {
+    return this.#ask('GET', '/v1/identity', IdentitiesSchema);
   }
   events(since = 0): Promise<EventsJson> {
     return this.#ask('GET', `/v1/events?since=${since}`, EventsSchema);

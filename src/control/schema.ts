@@ -133,6 +133,7 @@ export const StatusSchema = z.object({
     startedAt: time,
     config: z.string(),
     profile: z.string(),
+    /** hba, cga, hybrid: how locators are proven; none: not at all. */
     security: z.string(),
     dataPath: z.string(),
   }),
@@ -192,11 +193,49 @@ export const LocatorsSchema = z.object({
       transient: z.boolean(),
       priority: count,
       weight: count,
+      /** The kind of identity that proves it; null: none, so that it stands alone. */
+      identity: z.string().nullable(),
     }),
   ),
   peers: z.array(z.object({ ulid: z.string(), locators: z.array(LocatorSchema) })),
 });
 export type LocatorsJson = z.infer<typeof LocatorsSchema>;
+
+export const IdentitySchema = z.object({
+  /** hba, cga or hybrid. */
+  kind: z.string(),
+  sec: count,
+  /** New sessions are to use it. False: kept for the sessions that do. */
+  current: z.boolean(),
+  createdAt: time,
+  collisionCount: count,
+  /** Hexadecimal, 16 octets. */
+  modifier: z.string(),
+  addresses: z.array(
+    z.object({
+      address: z.string(),
+      name: z.string().nullable(),
+      prefix: z.string(),
+      /** Null: its prefix is not here now. */
+      interface: z.string().nullable(),
+      /** absent, tentative, taken (somebody else has it), preferred or deprecated. */
+      state: z.enum(['absent', 'tentative', 'taken', 'preferred', 'deprecated']),
+      /** Contexts whose ULID it is. */
+      contexts: count,
+      /** CGA Parameter Data Structure, hexadecimal: what proves it. */
+      parameters: z.string(),
+    }),
+  ),
+});
+export type IdentityJson = z.infer<typeof IdentitySchema>;
+
+export const IdentitiesSchema = z.object({
+  ...envelope,
+  security: z.string(),
+  stateDirectory: z.string().nullable(),
+  identities: z.array(IdentitySchema),
+});
+export type IdentitiesJson = z.infer<typeof IdentitiesSchema>;
 
 export const EventsSchema = z.object({
   ...envelope,

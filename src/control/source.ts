@@ -5,6 +5,7 @@ import type {
   EstablishJson,
   EventJson,
   EventsJson,
+  IdentitiesJson,
   LocatorsJson,
   PathsJson,
   ReloadJson,
@@ -23,6 +24,7 @@ export interface ControlSource {
   /** @param peer a ULID, any locator of the peer, its short name, or a unique beginning of an address. */
   paths(peer: string): PathsJson;
   locators(): LocatorsJson;
+  identity(): IdentitiesJson;
   /** Kept events with a higher number than `since`. */
   events(since: number): EventsJson;
   /** Calls `listener` for every new event until the returned function is called. */

@@ -6,6 +6,7 @@ import type { ReapProfileName } from '../reap/constants.js';
 import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import { parsePrefix, prefixContains, type Prefix } from '../wire/prefix.js';
+import type { IdentityKind } from './identity/record.js';
 import { ConfigError, toIssues } from './config/issues.js';
 import { TomlPositions } from './config/positions.js';
 import { FileSchema, type FileConfig } from './config/schema.js';
@@ -14,6 +15,7 @@ import { applyTimers, timerWarnings } from './config/timers.js';
 export { ConfigError, formatIssue, type ConfigIssue } from './config/issues.js';
 
 export const DEFAULT_CONFIG_FILE = '/etc/rehome/rehome.toml';
+export const DEFAULT_STATE_DIRECTORY = '/var/lib/rehome';
 export const DEFAULT_SOCKET = '/run/rehome/control.sock';
 /** Never worth a context: one packet each way. */
 const DNS = 53;
@@ -29,6 +31,21 @@ export interface LocatorRule {
 export interface LogConfig {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly format: 'auto' | 'json' | 'pretty';
+}
+
+/** How the addresses that prove themselves are made and kept. Unused with security "none". */
+export interface AddressesConfig {
+  readonly kind: IdentityKind;
+  readonly sec: number;
+  /** An RSA private key in PEM; undefined: one of our own in the state directory. */
+  readonly key: string | undefined;
+  /** New connections leave from them. */
+  readonly prefer: boolean;
+  /** Prefixes that neither an advertisement nor an address tells of. */
+  readonly prefixes: readonly { readonly prefix: Prefix; readonly interface: string }[];
+  readonly stateDirectory: string;
+  /** Security "none" also with global addresses. */
+  readonly forceInsecure: boolean;
 }
 
 /** Everything a configuration file decides, defaults filled in. Plain data: equal files give equal values. */
@@ -50,6 +67,7 @@ export interface DaemonConfig {
   };
   readonly log: LogConfig;
   readonly dataPath: { readonly kind: 'kernel'; readonly device: string };
+  readonly addresses: AddressesConfig;
   /** What the RFCs recommend otherwise, and what is unsafe, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -118,7 +136,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
       trigger: trigger(from.trigger ?? {}),
       protect: [...(from.protect?.peers ?? []), ...(from.protect?.prefixes ?? [])],
       leave: [...(from.leave?.peers ?? []), ...(from.leave?.prefixes ?? [])],
-      security: from.security,
+      security: from.security ?? from.identity ?? DEFAULT_IDENTITY,
       deliverAllIcmp: from.deliver_all_icmp ?? false,
       maxContexts: from.max_contexts ?? 16_384,
     },
@@ -141,10 +159,30 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
     },
     log: { level: from.log?.level ?? 'info', format: from.log?.format ?? 'auto' },
     dataPath: { kind: from.dataplane?.kind ?? 'kernel', device: from.dataplane?.device ?? 'shim0' },
+    addresses: addressesConfig(from),
     warnings: [
-      'security is "none": locators are not verified; who can answer for a locator of a peer can take over its sessions',
+      ...(from.security === 'none' ? [INSECURE] : []),
       ...timerWarnings(constants).map((w) => w.message),
     ],
+  };
+}
+
+const DEFAULT_IDENTITY: IdentityKind = 'hba';
+/** 65,536 times the work for an attacker, a fraction of a second for us. */
+const DEFAULT_SEC = 1;
+const INSECURE =
+  'security is "none": locators are not verified; who can answer for a locator of a peer can take over its sessions';
+
+function addressesConfig(from: FileConfig): AddressesConfig {
+  const { sec, key, prefer, prefix } = from.addresses ?? {};
+  return {
+    kind: from.identity ?? DEFAULT_IDENTITY,
+    sec: sec ?? DEFAULT_SEC,
+    key,
+    prefer: prefer ?? true,
+    prefixes: prefix ?? [],
+    stateDirectory: from.state_dir ?? DEFAULT_STATE_DIRECTORY,
+    forceInsecure: from.force_insecure ?? false,
   };
 }
 

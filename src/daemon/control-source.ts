@@ -7,6 +7,7 @@ import {
   type EstablishJson,
   type EventJson,
   type EventsJson,
+  type IdentitiesJson,
   type LocatorsJson,
   type PathsJson,
   type ReloadJson,
@@ -20,6 +21,9 @@ import type { Millis } from '../wire/units.js';
 import { nameOf, type DaemonConfig } from './config.js';
 import type { HostDriver } from './driver.js';
 import type { EventLog } from './event-log.js';
+import { identitiesJson, kindOf } from './identity/views.js';
+import type { IdentityKeeper } from './identity/keeper.js';
+import type { HostAddress } from './locators.js';
 import { resolvePeer, resolveTag, type ResolvedPeer } from './resolve.js';
 import { contextJson, locatorJson, pathJson, sessionJson, type ViewTools } from './views.js';
 
@@ -32,6 +36,9 @@ export interface DaemonAccess {
   dataPath(): { readonly name: string; readonly counters: Readonly<Record<string, number>> };
   config(): DaemonConfig;
   reload(): Omit<ReloadJson, 'schema' | 'now'>;
+  /** Undefined with security "none". */
+  identity(): IdentityKeeper | undefined;
+  addresses(): readonly HostAddress[];
   readonly version: string;
   /** Milliseconds of the wall clock. */
   readonly startedAt: number;
@@ -156,11 +163,30 @@ export class EngineControlSource implements ControlSource {
         transient: l.transient,
         priority: l.priority,
         weight: l.weight,
+        identity: kindOf(this.#daemon.identity(), l.address),
       })),
       peers: [...peers].map(([ulid, c]) => ({
         ulid,
         locators: c.peerLocators.map((l) => locatorJson(l, tools)),
       })),
+    };
+  }
+
+  identity(): IdentitiesJson {
+    const config = this.#daemon.config();
+    const keeper = this.#daemon.identity();
+    return {
+      ...this.#envelope(),
+      security: config.engine.security,
+      stateDirectory: keeper === undefined ? null : config.addresses.stateDirectory,
+      identities:
+        keeper === undefined
+          ? []
+          : identitiesJson(keeper, {
+              addresses: this.#daemon.addresses(),
+              contexts: this.#daemon.engine.contexts(),
+              nameOf: this.#tools().nameOf,
+            }),
     };
   }
 
@@ -195,7 +221,7 @@ export class EngineControlSource implements ControlSource {
     const peer = parseAddress(request.peer);
     const local =
       request.local === undefined
-        ? bestLocal(peer, this.#daemon.engine.localLocators())
+        ? bestLocal(peer, this.#daemon.engine.localLocators(), this.#daemon.identity())
         : parseAddress(request.local);
     this.#daemon.driver.establish({ local, peer }, request.forkedInstanceIdentifier);
     const contexts = this.#daemon.engine
@@ -252,11 +278,17 @@ export class EngineControlSource implements ControlSource {
   }
 }
 
-/** The address to start from when nobody says: usable, preferred, then the nearest to the peer. */
-function bestLocal(peer: Address, locators: readonly LocalLocator[]): Address {
+/** The address to start from when nobody says: usable, proven, preferred, then the nearest to the peer. */
+function bestLocal(
+  peer: Address,
+  locators: readonly LocalLocator[],
+  keeper: IdentityKeeper | undefined,
+): Address {
+  const proven = (l: LocalLocator): number => Number(kindOf(keeper, l.address) !== null);
   const [best] = [...locators].sort(
     (a, b) =>
       Number(b.operational) - Number(a.operational) ||
+      proven(b) - proven(a) ||
       Number(a.deprecated) - Number(b.deprecated) ||
       a.priority - b.priority ||
       commonPrefixLength(b.address, peer) - commonPrefixLength(a.address, peer),

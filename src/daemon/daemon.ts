@@ -4,12 +4,17 @@ import { ControlServer } from '../control/server.js';
 import type { ReloadJson } from '../control/schema.js';
 import type { EngineEvent, LocalLocator } from '../engine/types.js';
 import { HostEngine } from '../engine/host.js';
+import { noVerification, type LocatorVerifier } from '../identity/verifier.js';
+import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import type { DaemonConfig } from './config.js';
 import { changedKeys, refuseRestartKeys } from './config/diff.js';
 import { EngineControlSource } from './control-source.js';
 import { HostDriver } from './driver.js';
 import { EventLog } from './event-log.js';
+import type { IdentityKeeper, NoteDetail } from './identity/keeper.js';
+import { insecure, refuseInsecure } from './identity/insecure.js';
+import { openIdentity } from './identity/setup.js';
 import { chooseLocators, type HostAddress } from './locators.js';
 import type { Log } from './log.js';
 import { UlidCare } from './ulid-care.js';
@@ -45,6 +50,10 @@ export class Daemon {
   #opened!: OpenedDataPath;
   #watch!: AddressWatch;
   #care: UlidCare | undefined;
+  #keeper: IdentityKeeper | undefined;
+  readonly #ending = new AbortController();
+  /** Global addresses that came while security is "none". */
+  readonly #refusedGlobal = new Set<Address>();
   #locators: readonly LocalLocator[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -75,6 +84,7 @@ export class Daemon {
 
   /** Takes back everything: control socket, timers, data path, lock. Idempotent. */
   stop(): Promise<void> {
+    this.#ending.abort();
     this.#stopping ??= this.#takeBack();
     return this.#stopping;
   }
@@ -108,18 +118,58 @@ export class Daemon {
     const { world } = this.#options;
     world.check();
     this.#undoable('lock', world.lock());
-    this.#watch = world.watchAddresses((addresses) => this.#addressesChanged(addresses));
+    this.#watch = world.watchAddresses(
+      (addresses) => this.#addressesChanged(addresses),
+      (advertised) => this.#keeper?.prefixAdvertised(advertised),
+    );
     this.#undoable('address watch', () => this.#watch.close());
+    const verifier = this.#openIdentity();
     this.#opened = world.openDataPath(this.#config, this.#reporter('data path'));
     this.#undoable('data path', () => this.#opened.dataPath.close());
-    this.#startEngine();
+    this.#startEngine(verifier);
     await this.#openControl();
+    await this.#startKeeper();
     this.#announce();
   }
 
-  #startEngine(): void {
+  /** @throws RehomeError REHOME_E_INSECURE, REHOME_E_STATE, REHOME_E_PRIVATE_KEY */
+  #openIdentity(): LocatorVerifier {
+    const { world } = this.#options;
+    if (this.#config.engine.security === 'none') {
+      refuseInsecure(this.#config, chooseLocators(this.#config, this.#watch.current()));
+      return noVerification;
+    }
+    const control = world.controlAddresses();
+    this.#undoable('address control', () => control.close());
+    const { verifier, keeper } = openIdentity({
+      world,
+      config: this.#config,
+      watch: this.#watch,
+      control,
+      inUse: () => this.#engine.contexts().map((c) => c.ulids.local),
+      note: (level, name, detail) => this.#note(level, name, detail),
+      signal: this.#ending.signal,
+    });
+    this.#keeper = keeper;
+    return verifier;
+  }
+
+  async #startKeeper(): Promise<void> {
+    const keeper = this.#keeper;
+    if (keeper === undefined) return;
+    this.#undoable('addresses', () => keeper.stop());
+    await keeper.start();
+  }
+
+  #startEngine(verifier: LocatorVerifier): void {
     const { clock, random } = this.#options.world;
-    this.#engine = new HostEngine({ config: this.#config.engine, random, now: clock.now() });
+    this.#engine = new HostEngine({
+      config: this.#config.engine,
+      random,
+      now: clock.now(),
+      verifier,
+      firstGeneration: Math.floor(Date.now() / 1_000),
+    });
     this.#driver = new HostDriver({
       engine: this.#engine,
       dataPath: this.#opened.dataPath,
@@ -150,7 +200,13 @@ export class Daemon {
 
   /** What the configuration wants and the data path can serve. */
   #choose(addresses: readonly HostAddress[]): readonly LocalLocator[] {
-    return this.#opened.serve(chooseLocators(this.#config, addresses));
+    const chosen = chooseLocators(this.#config, addresses);
+    const refused = insecure(this.#config, chosen);
+    for (const { address } of refused.filter((l) => !this.#refusedGlobal.has(l.address))) {
+      this.#refusedGlobal.add(address);
+      this.#log.warn({ address }, 'not used: a global address, and security is "none"');
+    }
+    return this.#opened.serve(chosen.filter((l) => !refused.includes(l)));
   }
 
   async #openControl(): Promise<void> {
@@ -168,6 +224,8 @@ export class Daemon {
         }),
         config: () => this.#config,
         reload: () => this.reload(),
+        identity: () => this.#keeper,
+        addresses: () => this.#watch.current(),
         version: version(),
         startedAt: this.#startedAt,
       },
@@ -196,6 +254,7 @@ export class Daemon {
         config: this.#config.file,
         socket: this.#config.control.socket,
         profile: this.#config.engine.profile,
+        security: this.#config.engine.security,
         dataPath: this.#opened.dataPath.name,
         locators: this.#locators.map((l) => l.address),
       },
@@ -213,6 +272,7 @@ export class Daemon {
   #addressesChanged(addresses: readonly HostAddress[]): void {
     if (this.#driver === undefined || this.#stopping !== undefined) return;
     this.#care?.addressesChanged(addresses);
+    this.#keeper?.addressesChanged();
     const next = this.#choose(addresses);
     if (JSON.stringify(next) === JSON.stringify(this.#locators)) return;
     this.#logLocators(next);
@@ -235,6 +295,12 @@ export class Daemon {
     const { name, tag, ulids, detail } = this.#events.add(event, at);
     const fields = { tag, local: ulids?.local, peer: ulids?.peer, ...detail };
     this.#log[LOUD.has(event.name) ? 'warn' : 'info'](fields, name);
+  }
+
+  /** Something about the host itself, for the log and for `rehome events`. */
+  #note(level: 'info' | 'warn' | 'error', name: string, detail: NoteDetail): void {
+    this.#events.note(name, detail, new Date().toISOString());
+    this.#log[level]({ ...detail }, name);
   }
 
   #reporter(during: string): (error: unknown) => void {

@@ -14,18 +14,33 @@ export class EventLog {
 
   /** @param at ISO 8601, by the wall clock. */
   add(event: EngineEvent, at: string): EventJson {
-    const json: EventJson = {
+    return this.#keep({
       seq: ++this.#seq,
       at,
       name: event.name,
       tag: event.localTag === undefined ? null : formatTag(event.localTag),
       ulids: event.ulids ?? null,
       detail: { ...event.detail },
-    };
+    });
+  }
+
+  /** Something that is about the host and no context. */
+  note(name: string, detail: EventJson['detail'], at: string): EventJson {
+    return this.#keep({
+      seq: ++this.#seq,
+      at,
+      name,
+      tag: null,
+      ulids: null,
+      detail: { ...detail },
+    });
+  }
+
+  #keep(json: EventJson): EventJson {
     this.#kept.push(json);
     if (this.#kept.length > KEEP) this.#kept.shift();
     if (json.tag !== null) {
-      if (event.name === 'removed') this.#newest.delete(json.tag);
+      if (json.name === 'removed') this.#newest.delete(json.tag);
       else this.#newest.set(json.tag, json);
     }
     for (const follower of [...this.#followers]) follower(json);

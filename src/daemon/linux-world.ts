@@ -5,11 +5,14 @@ import { AddressMonitor, type OwnAddress } from '../linux/addresses.js';
 import { kernelAtLeast, kernelRelease, missingCapabilities } from '../linux/capabilities.js';
 import { FdPoller } from '../linux/poller.js';
 import { openShim6Socket } from '../linux/rawsocket.js';
-import { connectedPairs } from '../linux/socket-table.js';
+import { RTPROT_REHOME } from '../linux/netlink/constants.js';
+import { boundAddresses, connectedPairs } from '../linux/socket-table.js';
 import { RehomeError } from '../wire/errors.js';
 import { systemClock } from './clock.js';
 import type { DaemonConfig } from './config.js';
 import type { HostAddress } from './locators.js';
+import type { AdvertisedPrefix } from './identity/prefixes.js';
+import { LinuxAddressControl } from './linux-addresses.js';
 import { takeLock } from './lock.js';
 import { systemRandom } from './random.js';
 import type { AddressWatch, OpenedDataPath, World } from './world.js';
@@ -25,8 +28,11 @@ export function linuxWorld(config: DaemonConfig): World {
     random: systemRandom(),
     check,
     lock: () => takeLock(lockFile()),
-    watchAddresses: (onChange) => watchAddresses(poller, config.dataPath.device, onChange),
+    watchAddresses: (onChange, onPrefix) =>
+      watchAddresses(poller, shimDevices(config), onChange, onPrefix),
+    controlAddresses: () => new LinuxAddressControl(poller, shimDevices(config)),
     connectedPairs,
+    boundAddresses,
     openDataPath: (settings, onError) => openDataPath(poller, settings, onError),
     groupId,
   };
@@ -53,17 +59,24 @@ function lockFile(): string {
   return `/run/rehome/net-${inode}.lock`;
 }
 
+/** ULIDs that outlive their interface are there; they are no locators. */
+const shimDevices = ({ dataPath: { device } }: DaemonConfig): ReadonlySet<string> =>
+  new Set([device, `${device}p`]);
+
 function watchAddresses(
   poller: FdPoller,
-  device: string,
+  shim: ReadonlySet<string>,
   onChange: (addresses: readonly HostAddress[]) => void,
+  onPrefix: (advertised: AdvertisedPrefix) => void,
 ): AddressWatch {
-  const own = new Set([device, `${device}p`]);
   const monitor = new AddressMonitor({
     poller,
-    // ULIDs that outlive their interface are there; they are no locators.
-    ignore: (name) => own.has(name),
+    ignore: (name) => shim.has(name),
     onChange: (addresses) => onChange(hostAddresses(addresses)),
+    onPrefix: ({ index, prefix, autonomous, preferredSeconds, validSeconds }, interfaceName) => {
+      if (!autonomous) return;
+      onPrefix({ prefix, ifindex: index, interfaceName, preferredSeconds, validSeconds });
+    },
   });
   return {
     current: () => hostAddresses(monitor.addresses()),
@@ -76,16 +89,18 @@ function watchAddresses(
  * answers. Without a default route nothing is known against it: other routes may lead to the peers.
  */
 const hostAddresses = (addresses: readonly OwnAddress[]): HostAddress[] =>
-  addresses
-    .filter((a) => a.dad === 'valid')
-    .map((a) => ({
-      address: a.address,
-      ifindex: a.index,
-      interfaceName: a.interface,
-      deprecated: a.deprecated,
-      operational: a.linkUp && a.router !== 'unreachable',
-      validUntil: a.validUntil,
-    }));
+  addresses.map((a) => ({
+    address: a.address,
+    ifindex: a.index,
+    interfaceName: a.interface,
+    prefixLength: a.prefixLength,
+    dad: a.dad,
+    deprecated: a.deprecated,
+    operational: a.linkUp && a.router !== 'unreachable',
+    preferredUntil: a.preferredUntil,
+    validUntil: a.validUntil,
+    ours: a.protocol === RTPROT_REHOME,
+  }));
 
 function openDataPath(
   poller: FdPoller,

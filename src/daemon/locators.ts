@@ -8,12 +8,18 @@ export interface HostAddress {
   readonly address: Address;
   readonly ifindex: number;
   readonly interfaceName: string;
+  readonly prefixLength: number;
+  /** Duplicate Address Detection: passed, under way, or somebody else has it. */
+  readonly dad: 'valid' | 'tentative' | 'failed';
   /** Past its preferred lifetime. */
   readonly deprecated: boolean;
-  /** RFC 5534 §3.2: link up, DAD over, router reachable. */
+  /** RFC 5534 §3.2: link up, router reachable. */
   readonly operational: boolean;
-  /** When its valid lifetime ends, in the daemon's time; infinite or undefined: never. */
-  readonly validUntil?: Millis;
+  /** When its lifetimes end, in the daemon's time; Infinity: never. */
+  readonly preferredUntil: Millis;
+  readonly validUntil: Millis;
+  /** rehome itself added it. */
+  readonly ours: boolean;
 }
 
 /** The addresses that the configuration lets us use, with its preferences (RFC 5533 §5.15.3), in a stable order. */
@@ -23,7 +29,12 @@ export function chooseLocators(
 ): LocalLocator[] {
   const chosen = new Map<Address, LocalLocator>();
   for (const a of addresses) {
-    if (!isUsableLocator(a.address) || !usesAddress(config, a.address, a.interfaceName)) continue;
+    if (
+      a.dad !== 'valid' ||
+      !isUsableLocator(a.address) ||
+      !usesAddress(config, a.address, a.interfaceName)
+    )
+      continue;
     const rule = longestMatch(config.locators, a.address);
     chosen.set(a.address, {
       address: a.address,

@@ -63,5 +63,4 @@ export class UlidCare {
   }
 }
 
-const ended = (validUntil: Millis | undefined, now: Millis): boolean =>
-  validUntil !== undefined && validUntil <= now;
+const ended = (validUntil: Millis, now: Millis): boolean => validUntil <= now;

@@ -1,9 +1,11 @@
 import type { DataPath } from '../dataplane/datapath.js';
 import type { LocalLocator } from '../engine/types.js';
-import type { LocatorPair } from '../wire/address.js';
+import type { Address, LocatorPair } from '../wire/address.js';
+import type { Prefix } from '../wire/prefix.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Clock } from './clock.js';
 import type { DaemonConfig } from './config.js';
+import type { AdvertisedPrefix } from './identity/prefixes.js';
 import type { HostAddress } from './locators.js';
 
 /** A data path, and what the daemon must tell it besides bindings. */
@@ -21,6 +23,39 @@ export interface AddressWatch {
   close(): void;
 }
 
+/** An interface that addresses may be put on. */
+export interface HostInterface {
+  readonly name: string;
+  readonly index: number;
+}
+
+/** Which addresses this host has and prefers; everything that is done here can be seen in `AddressWatch`. */
+export interface AddressControl {
+  /** Adds the address, or changes its lifetimes, in seconds (`FOREVER_SECONDS`: no end). New ones go through DAD. */
+  put(a: {
+    readonly address: Address;
+    readonly ifindex: number;
+    readonly preferredSeconds: number;
+    readonly validSeconds: number;
+  }): void;
+  remove(address: Address, ifindex: number): void;
+  /** Those that were put and are still there, read anew. */
+  ours(): readonly { readonly address: Address; readonly ifindex: number }[];
+  /**
+   * New connections leave from these addresses rather than from others of these prefixes; replaces what was preferred
+   * before. Empty lists undo everything, also what a crashed predecessor did.
+   */
+  prefer(addresses: readonly Address[], prefixes: readonly Prefix[]): void;
+  /** Asks the routers of a link for an advertisement (RFC 4861 §6.3.7). */
+  solicit(ifindex: number): void;
+  /** Interfaces that are up and lead somewhere. */
+  interfaces(): readonly HostInterface[];
+  close(): void;
+}
+
+/** RFC 4861 §4.6.2: a lifetime without end. */
+export const FOREVER_SECONDS = 0xffffffff;
+
 /** What the daemon needs of the system around it: Linux (`linux-world.ts`), or memory in tests. */
 export interface World {
   readonly clock: Clock;
@@ -29,7 +64,13 @@ export interface World {
   check(): void;
   /** Makes sure that this is the only daemon here; returns the undo. @throws RehomeError REHOME_E_RUNNING. */
   lock(): () => void;
-  watchAddresses(onChange: (addresses: readonly HostAddress[]) => void): AddressWatch;
+  watchAddresses(
+    onChange: (addresses: readonly HostAddress[]) => void,
+    onPrefix: (advertised: AdvertisedPrefix) => void,
+  ): AddressWatch;
+  controlAddresses(): AddressControl;
+  /** Addresses that a socket is bound to. */
+  boundAddresses(): ReadonlySet<Address>;
   /** Pairs of addresses with a connected socket (RFC 5533 §9). */
   connectedPairs(): readonly LocatorPair[];
   /** Also removes what a crashed predecessor left behind. */

@@ -24,6 +24,9 @@ export interface LocalLocator {
   readonly transient: boolean;
 }
 
+/** How locators are proven: with which kind of identity, or not at all. For display; the verifier does it. */
+export type SecurityMode = 'hba' | 'cga' | 'hybrid' | 'none';
+
 export interface EngineConfig {
   readonly profile: ReapProfileName;
   readonly shim6: Shim6Constants;
@@ -33,7 +36,7 @@ export interface EngineConfig {
   readonly protect: readonly Prefix[];
   /** Peers to leave alone; wins over `protect`. */
   readonly leave: readonly Prefix[];
-  readonly security: 'none';
+  readonly security: SecurityMode;
   /** RFC 5533 §8: deliver also those ICMPv6 errors that Shim6 acted on. */
   readonly deliverAllIcmp: boolean;
   /** Contexts at most; the next I2 is refused and counted. */

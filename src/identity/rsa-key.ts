@@ -146,6 +146,23 @@ export function checkGenerationKey(publicKey: Uint8Array): RsaKeyInfo {
   return key;
 }
 
+/** With a longer one a list of 16 locators, its parameters and its signature do not fit into 1280 octets together. */
+export const OWN_MAXIMUM_KEY_BITS = 2048;
+
+/**
+ * A key fit to sign locator lists of ours: long enough for every peer (RFC 5533 §16), short enough for one packet.
+ * @throws RehomeError REHOME_E_PRIVATE_KEY
+ */
+export function checkOwnKey(publicKey: Uint8Array): void {
+  const { modulusBits } = checkGenerationKey(publicKey);
+  if (modulusBits >= SHIM6_MINIMUM_KEY_BITS && modulusBits <= OWN_MAXIMUM_KEY_BITS) return;
+  throw new RehomeError(
+    'REHOME_E_PRIVATE_KEY',
+    `a key that signs locators has ${SHIM6_MINIMUM_KEY_BITS} to ${OWN_MAXIMUM_KEY_BITS} bits, this one ${modulusBits} (RFC 5533 §16)`,
+    modulusBits,
+  );
+}
+
 // -- encoding ---------------------------------------------------------------------------------------------------
 
 function encodeElement(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {

@@ -32,6 +32,7 @@ export function daemonConfig(settings: DaemonSettings, socket: string): string {
     '# Written by `rehome lab`.',
     `profile = ${toml(settings.profile)}`,
     'security = "none"',
+    'force_insecure = true',
     `interfaces = [${UPLINKS.map((u) => toml(hostInterface(u))).join(', ')}]`,
     ...section('trigger', settings.trigger),
     ...section('timers', settings.timers),

@@ -46,7 +46,7 @@ export interface AddressMonitorOptions {
   /** The whole list, whenever something in it has changed. */
   readonly onChange: (addresses: readonly OwnAddress[]) => void;
   /** Every Prefix Information option that the kernel accepts from a Router Advertisement. */
-  readonly onPrefix?: (advertised: PrefixEvent) => void;
+  readonly onPrefix?: (advertised: PrefixEvent, interfaceName: string) => void;
   /** How long changes are gathered, milliseconds. Default 5. */
   readonly debounce?: number;
 }
@@ -162,9 +162,12 @@ export class AddressMonitor {
         if (event.value.destination.length !== 0 || event.value.protocol === RTPROT_REHOME) return;
         this.#routesStale = true;
         break;
-      case 'prefix':
-        this.#options.onPrefix?.(event.value);
+      case 'prefix': {
+        const link = this.#links.get(event.value.index);
+        if (link !== undefined && this.#options.ignore?.(link.name) !== true)
+          this.#options.onPrefix?.(event.value, link.name);
         return;
+      }
       default:
         return;
     }

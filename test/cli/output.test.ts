@@ -34,6 +34,7 @@ describe('for people', () => {
     ['context', '2f41'],
     ['paths', 'b1'],
     ['locators'],
+    ['identity'],
     ['events'],
     ['explore', 'b1'],
     ['forget', '2f41'],
@@ -62,6 +63,7 @@ describe('for programs', () => {
     ['context', '2f41'],
     ['paths', 'b1'],
     ['locators'],
+    ['identity'],
     ['explore', 'b1'],
     ['reload'],
   ])('%s %s --json', async (...args) => {

@@ -91,10 +91,10 @@ describe('check-config', () => {
     const { status, out, err } = await cli([
       'check-config',
       '-c',
-      file('bad.toml', 'profil = "rfc"'),
+      file('bad.toml', 'profil = "rfc"\nsecurity = "hba"'),
     ]);
     expect([status, out]).toEqual([1, '']);
-    expect(err).toMatch(/bad\.toml:1: security: missing/);
+    expect(err).toMatch(/bad\.toml:2: security: "hba" is not possible here; leave it out/);
     expect(err).toMatch(/bad\.toml:1: profil: unknown key; did you mean profile\?/);
   });
 
@@ -124,8 +124,8 @@ describe('check-config', () => {
 
 describe('up', () => {
   it('does not start with a bad file', async () => {
-    const { status, err } = await cli(['up', '--config', file('none.toml', 'profile = "rfc"')]);
-    expect([status, err]).toEqual([1, expect.stringContaining('write security = "none"')]);
+    const { status, err } = await cli(['up', '--config', file('bad.toml', 'identity = "none"')]);
+    expect([status, err]).toEqual([1, expect.stringContaining('write "hba"')]);
   });
 });
 

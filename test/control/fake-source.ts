@@ -4,6 +4,7 @@ import type {
   ContextReplyJson,
   DoneJson,
   EventJson,
+  IdentitiesJson,
   LocatorJson,
   PathJson,
   SessionJson,
@@ -211,8 +212,33 @@ export class FakeSource implements ControlSource {
         transient: n === 3,
         priority: n === 3 ? 10 : 0,
         weight: 0,
+        identity: n === 2 ? null : 'hba',
       })),
       peers: [{ ulid: B(1), locators: context.peerLocators }],
+    };
+  }
+  identity(): IdentitiesJson {
+    return {
+      ...envelope,
+      security: 'hba',
+      stateDirectory: '/var/lib/rehome',
+      identities: [false, true].map((current) => ({
+        kind: 'hba',
+        sec: 1,
+        current,
+        createdAt: before(current ? 60 : 86_400),
+        collisionCount: current ? 0 : 1,
+        modifier: '00'.repeat(16),
+        addresses: [1, 2, 3].map((n) => ({
+          address: `2001:db8:a${n}::${current ? 'c' : 'd'}`,
+          name: `a${n}`,
+          prefix: `2001:db8:a${n}::/64`,
+          interface: n === 3 ? null : `up${n}`,
+          state: n === 3 ? 'absent' : current ? 'preferred' : 'deprecated',
+          contexts: n,
+          parameters: 'aabb',
+        })),
+      })),
     };
   }
   events(since: number) {

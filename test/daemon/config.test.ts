@@ -113,13 +113,20 @@ describe('warnings', () => {
 });
 
 describe('mistakes', () => {
-  it('wants security = "none" written, and says so', () => {
-    expect(complaints('profile = "rfc"\n')).toEqual([
-      'rehome.toml:1: security: missing; write security = "none": locators are not verified yet, and you must say that you know (see docs/config.md)',
+  it('says what identity and security may be', () => {
+    expect(complaints('\n\nsecurity = "hba"')).toEqual([
+      'rehome.toml:3: security: "hba" is not possible here; leave it out, or write "none" in a closed lab: then nobody proves anything (SECURITY.md)',
     ]);
-    expect(complaints('\n\nsecurity = "hba"')[0]).toMatch(
-      /^rehome\.toml:3: security: "hba" is not/,
+    expect(complaints('identity = "none"')[0]).toMatch(
+      /^rehome\.toml:1: identity: "none" is not possible here; write "hba"/,
     );
+    expect(complaints('[addresses]\nsec = 2')).toEqual([
+      'rehome.toml:2: addresses.sec: Sec 2 takes some 2^32 hashes, which is hours; write 0 or 1, or 2 together with accept_hours_of_search = true',
+    ]);
+    expect(complaints('[addresses]\nsec = 2\naccept_hours_of_search = true')).toEqual([]);
+    expect(
+      complaints('[[addresses.prefix]]\nprefix = "2001:db8::/48"\ninterface = "eth0"')[0],
+    ).toMatch(/^rehome\.toml:2: addresses\.prefix\[0\]\.prefix: .*write a \/64/);
   });
 
   const CASES: [string, string, string][] = [
@@ -220,7 +227,7 @@ describe('mistakes', () => {
   it('says several at once, in the order of lines', () => {
     const text = 'profile = 1\n[log]\nlevel = "loud"\n[trigger]\npackets = 0\nx = 1';
     expect(complaints(text).map((c) => c.split(': ')[0])).toEqual(
-      [1, 1, 3, 5, 6].map((line) => `rehome.toml:${line}`),
+      [1, 3, 5, 6].map((line) => `rehome.toml:${line}`),
     );
   });
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MemoryHost, MemoryWire } from './memory-world.js';
 
@@ -162,7 +162,7 @@ describe('reload', () => {
     await expect(a.client.reload()).rejects.toMatchObject({
       code: 'REHOME_E_CONFIG',
       message: expect.stringMatching(
-        /:2: profile: "fast"[\s\S]*:3: prefixs: unknown key; did you mean prefixes/,
+        /:4: profile: "fast"[\s\S]*:5: prefixs: unknown key; did you mean prefixes/,
       ),
       remedy: expect.stringContaining('unchanged'),
     });
@@ -178,9 +178,11 @@ describe('reload', () => {
     await expect(a.client.reload()).rejects.toMatchObject({ code: 'REHOME_E_RESTART' });
     a.write('', '');
     await expect(a.client.reload()).rejects.toMatchObject({
-      code: 'REHOME_E_CONFIG',
-      message: expect.stringContaining('security: missing'),
+      code: 'REHOME_E_RESTART',
+      message: expect.stringContaining('security'),
     });
+    rmSync(a.file);
+    await expect(a.client.reload()).rejects.toMatchObject({ code: 'REHOME_E_CONFIG_FILE' });
   });
 });
 

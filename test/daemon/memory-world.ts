@@ -11,7 +11,8 @@ import { createLog } from '../../src/daemon/log.js';
 import { systemRandom } from '../../src/daemon/random.js';
 import type { World } from '../../src/daemon/world.js';
 import { MemoryDataPath } from '../../src/dataplane/memory.js';
-import { addressFromBytes, parseAddress, type Address } from '../../src/wire/address.js';
+import { addressFromBytes, type Address } from '../../src/wire/address.js';
+import { hostAddress, MemoryAddresses } from '../support/addresses.js';
 
 /**
  * Two hosts in one process: real daemons on real sockets with the system's clock; only packets go through memory, over
@@ -40,7 +41,11 @@ export class MemoryHost {
   readonly client = new ControlClient({ socket: this.socket });
   readonly lines: Record<string, unknown>[] = [];
   readonly undone: string[] = [];
-  addresses: HostAddress[];
+  readonly control = new MemoryAddresses({
+    now: () => systemClock().now(),
+    onChange: () => this.#announce(this.addresses),
+  });
+  bound: ReadonlySet<Address> = new Set();
   dataPath: MemoryDataPath | undefined;
   daemon: Daemon | undefined;
   /** Makes the start fail at a step. */
@@ -51,18 +56,20 @@ export class MemoryHost {
     readonly wire: MemoryWire,
     addresses: readonly string[],
   ) {
-    this.addresses = addresses.map((a, i) => ({
-      address: parseAddress(a),
-      ifindex: i + 1,
-      interfaceName: `up${i + 1}`,
-      deprecated: false,
-      operational: true,
-    }));
+    this.control.list = addresses.map((a, i) =>
+      hostAddress(a, { ifindex: i + 1, interfaceName: `up${i + 1}` }),
+    );
     this.write('');
   }
 
-  write(more: string, security = 'security = "none"\n'): void {
-    writeFileSync(this.file, `${security}${more}\n[control]\nsocket = "${this.socket}"\n`);
+  get addresses(): HostAddress[] {
+    return this.control.list;
+  }
+
+  /** Its state directory is its own; security "none" unless told otherwise. */
+  write(more: string, security = 'security = "none"\nforce_insecure = true\n'): void {
+    const state = `state_dir = "${join(this.directory, 'state')}"\n`;
+    writeFileSync(this.file, `${state}${security}${more}\n[control]\nsocket = "${this.socket}"\n`);
   }
 
   async start(): Promise<Daemon> {
@@ -81,7 +88,7 @@ export class MemoryHost {
 
   /** What address management would say. */
   setAddresses(addresses: HostAddress[]): void {
-    this.addresses = addresses;
+    this.control.list = addresses;
     this.#announce(addresses);
   }
 
@@ -131,6 +138,8 @@ export class MemoryHost {
           },
         };
       },
+      controlAddresses: () => this.control,
+      boundAddresses: () => this.bound,
       connectedPairs: () => [],
       groupId: () => process.getgid?.() ?? 0,
     };

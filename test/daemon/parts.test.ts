@@ -1,3 +1,4 @@
+import { hostAddress } from '../support/addresses.js';
 import fc from 'fast-check';
 import { mkdtempSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -145,14 +146,8 @@ describe('naming contexts and peers', () => {
 });
 
 describe('choosing locators', () => {
-  const address = (text: string, more: Partial<HostAddress> = {}): HostAddress => ({
-    address: parseAddress(text),
-    ifindex: 2,
-    interfaceName: 'eth0',
-    deprecated: false,
-    operational: true,
-    ...more,
-  });
+  const address = (text: string, more: Partial<HostAddress> = {}): HostAddress =>
+    hostAddress(text, { ifindex: 2, interfaceName: 'eth0', ...more });
   const config = parseConfig(
     'security = "none"\n[[locator]]\nprefix = "2001:db8::/32"\npriority = 5\n' +
       '[[locator]]\nprefix = "2001:db8:a2::/48"\nweight = 3\ntransient = true',

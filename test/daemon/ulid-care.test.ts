@@ -4,15 +4,10 @@ import { UlidCare } from '../../src/daemon/ulid-care.js';
 import { VirtualClock } from '../../src/sim/clock.js';
 import { parseAddress, type LocatorPair } from '../../src/wire/address.js';
 import { ms } from '../../src/wire/units.js';
+import { hostAddress } from '../support/addresses.js';
 
-const address = (text: string, validUntil?: number): HostAddress => ({
-  address: parseAddress(text),
-  ifindex: 1,
-  interfaceName: 'up1',
-  deprecated: false,
-  operational: true,
-  ...(validUntil === undefined ? {} : { validUntil: ms(validUntil) }),
-});
+const address = (text: string, validUntil = Infinity): HostAddress =>
+  hostAddress(text, { validUntil: ms(validUntil) });
 
 function setUp(pairs: () => readonly LocatorPair[] = () => []) {
   const clock = new VirtualClock();

@@ -32,7 +32,8 @@ class Up {
   }
 
   write(more: string): void {
-    writeFileSync(this.file, `security = "none"\n${more}\n[control]\nsocket = "${this.socket}"\n`);
+    const insecure = 'security = "none"\nforce_insecure = true';
+    writeFileSync(this.file, `${insecure}\n${more}\n[control]\nsocket = "${this.socket}"\n`);
   }
 
   spawn(options: { uid?: number; gid?: number } = {}): Promise<number | null> {

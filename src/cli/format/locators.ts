@@ -16,7 +16,7 @@ export function formatLocators({ local, peers }: LocatorsJson, colors: Colors): 
             `priority ${l.priority}`,
             `weight ${l.weight}`,
             l.operational ? colors.green('usable') : colors.red('BROKEN'),
-            [l.deprecated ? 'deprecated' : '', l.transient ? 'TRANSIENT' : '']
+            [l.identity ?? '', l.deprecated ? 'deprecated' : '', l.transient ? 'TRANSIENT' : '']
               .filter((t) => t !== '')
               .join(' '),
           ]),

@@ -3,7 +3,18 @@ import type { DaemonConfig } from '../config.js';
 import { toFile } from './print.js';
 
 /** Keys that are read once, at start. */
-const AT_START = ['control.', 'dataplane.', 'log.format', 'max_contexts', 'deliver_all_icmp'];
+const AT_START = [
+  'control.',
+  'dataplane.',
+  'log.format',
+  'max_contexts',
+  'deliver_all_icmp',
+  'identity',
+  'security',
+  'force_insecure',
+  'state_dir',
+  'addresses.',
+];
 
 function flat(value: unknown, path = ''): Map<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))

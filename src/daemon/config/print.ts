@@ -1,4 +1,5 @@
 import { stringify } from 'smol-toml';
+import { HBA_MAX_SEC } from '../../identity/hba.js';
 import { formatPrefix } from '../../wire/prefix.js';
 import type { DaemonConfig } from '../config.js';
 import { formatDuration } from './duration.js';
@@ -12,7 +13,17 @@ export function toFile(config: DaemonConfig): Record<string, unknown> {
   const { engine } = config;
   return {
     profile: engine.profile,
-    security: engine.security,
+    identity: config.addresses.kind,
+    security: engine.security === 'none' ? engine.security : undefined,
+    force_insecure: config.addresses.forceInsecure,
+    state_dir: config.addresses.stateDirectory,
+    addresses: {
+      sec: config.addresses.sec,
+      ...(config.addresses.sec === HBA_MAX_SEC ? { accept_hours_of_search: true } : {}),
+      key: config.addresses.key,
+      prefer: config.addresses.prefer,
+      prefix: config.addresses.prefixes.map((p) => ({ ...p, prefix: formatPrefix(p.prefix) })),
+    },
     interfaces: config.interfaces.length > 0 ? config.interfaces : undefined,
     prefixes: config.prefixes.length > 0 ? config.prefixes.map(formatPrefix) : undefined,
     max_contexts: engine.maxContexts,

@@ -1,15 +1,30 @@
 import { z } from 'zod';
+import { HBA_MAX_SEC } from '../../identity/hba.js';
 import { parseAddress } from '../../wire/address.js';
 import { RehomeError } from '../../wire/errors.js';
 import { parsePrefix, type Prefix } from '../../wire/prefix.js';
+import { IDENTITY_KINDS } from '../identity/record.js';
 import { parseDuration } from './duration.js';
 import { TIMER_KEYS, type TimerKey } from './timers.js';
 
 /** What each key wants, said after what is wrong with it. Keys are written without array indices. */
 export const WANTS: Readonly<Record<string, string>> = {
   profile: 'write "rfc" (constants of RFC 5534) or "paper" (send timer 3 s)',
+  identity:
+    'write "hba" (a fixed set of prefixes, the cheapest to verify), "hybrid" (prefixes may be added to live sessions) or "cga"',
   security:
-    'write security = "none": locators are not verified yet, and you must say that you know (see docs/config.md)',
+    'leave it out, or write "none" in a closed lab: then nobody proves anything (SECURITY.md)',
+  force_insecure: 'write true only where every host on every path is yours',
+  state_dir: 'write an absolute path, e.g. "/var/lib/rehome"',
+  addresses: 'write a table; see docs/config.md',
+  'addresses.sec': 'write 0 or 1, or 2 together with accept_hours_of_search = true',
+  'addresses.accept_hours_of_search': 'write true together with sec = 2',
+  'addresses.key': 'write the absolute path of an RSA private key in PEM, 1024 to 2048 bits',
+  'addresses.prefer': 'write true or false',
+  'addresses.prefix': 'write one [[addresses.prefix]] table for each prefix; see docs/config.md',
+  'addresses.prefix.prefix': 'write a /64, e.g. "2001:db8:a1::/64"',
+  'addresses.prefix.interface':
+    'write the name of the interface that the prefix is on, e.g. "eth0"',
   interfaces: 'write a list of interface names, e.g. ["eth0", "wlan0"]',
   prefixes: 'write a list of IPv6 prefixes, e.g. ["2001:db8:a1::/48"]',
   max_contexts: 'write a whole number from 1 to 65536',
@@ -124,11 +139,42 @@ const control = z
       context.addIssue({ code: 'custom', path: ['mode'], message: '0600 shuts out the group' });
   });
 
+const absolutePath = z.string().regex(/^\//, 'not an absolute path');
+const interfaceName = z.string().regex(/^[^\s/]{1,15}$/, 'not an interface name');
+
+const addresses = z
+  .strictObject({
+    sec: z.int().min(0).max(HBA_MAX_SEC).optional(),
+    accept_hours_of_search: z.boolean().optional(),
+    key: absolutePath.optional(),
+    prefer: z.boolean().optional(),
+    prefix: z
+      .array(
+        z.strictObject({
+          prefix: prefix.refine((p) => p.length === 64, 'not a /64'),
+          interface: interfaceName,
+        }),
+      )
+      .optional(),
+  })
+  .superRefine((value, context) => {
+    if (value.sec === HBA_MAX_SEC && value.accept_hours_of_search !== true)
+      context.addIssue({
+        code: 'custom',
+        path: ['sec'],
+        message: 'Sec 2 takes some 2^32 hashes, which is hours',
+      });
+  });
+
 /** The file as written; `config.ts` fills in what is not there. Durations come out in milliseconds. */
 export const FileSchema = z.strictObject({
   profile: z.enum(['rfc', 'paper']).optional(),
-  security: z.literal('none'),
-  interfaces: z.array(z.string().regex(/^[^\s/]{1,15}$/, 'not an interface name')).optional(),
+  identity: z.enum(IDENTITY_KINDS).optional(),
+  security: z.literal('none').optional(),
+  force_insecure: z.boolean().optional(),
+  state_dir: absolutePath.optional(),
+  addresses: addresses.optional(),
+  interfaces: z.array(interfaceName).optional(),
   prefixes: z.array(prefix).optional(),
   max_contexts: z.int().min(1).max(65_536).optional(),
   deliver_all_icmp: z.boolean().optional(),
