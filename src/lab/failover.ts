@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SecurityMode } from '../engine/types.js';
 import { monotonicMs } from '../linux/clock.js';
 import { REAP_PROFILES, type ReapProfileName } from '../reap/constants.js';
 import { choosePathsToCut } from '../sim/breaks.js';
@@ -8,7 +9,7 @@ import { RehomeError } from '../wire/errors.js';
 import { watchEvents, type HostEvent } from './event-watch.js';
 import { Lab } from './lab.js';
 import { measureRecovery } from './measure.js';
-import { destinationAddress, HOSTS, PATHS, sourceAddress, type OneWayPath } from './paths.js';
+import { HOSTS, otherHost, PATHS, type OneWayPath } from './paths.js';
 import { assembleReport, directionsNow, type Directions } from './report.js';
 import { BuiltinTraffic } from './traffic/builtin.js';
 import { IperfTraffic } from './traffic/iperf.js';
@@ -17,6 +18,8 @@ import type { Traffic, TrafficResult } from './traffic/traffic.js';
 
 export interface LabFailoverOptions {
   readonly profile: ReapProfileName;
+  /** How the hosts prove their locators. Default: hba. */
+  readonly identity?: SecurityMode;
   readonly break: BreakKind;
   readonly traffic: 'builtin' | 'iperf3';
   readonly seed: string;
@@ -64,8 +67,9 @@ export class LabFailover {
 
   /** Builds the lab and runs the scenario. @throws SyscallError, RehomeError (also REHOME_E_INTERRUPTED) */
   static async run(options: LabFailoverOptions): Promise<FailoverReport> {
-    const { seed, mtu, delayMs, rate, profile } = options;
-    const lab = await Lab.start({ mtu, seed, paths: { delayMs, rate }, daemon: { profile } });
+    const { seed, mtu, delayMs, rate, profile, identity = 'hba' } = options;
+    const daemon = { profile, identity };
+    const lab = await Lab.start({ mtu, seed, paths: { delayMs, rate }, daemon });
     const run = new LabFailover(options, lab);
     let server: LabServer | undefined;
     try {
@@ -136,14 +140,14 @@ export class LabFailover {
         AtoB: { from: 'A', source: AtoB.source, destination: AtoB.destination },
         BtoA: { from: 'B', source: BtoA.source, destination: BtoA.destination },
       },
-      PATHS.map(pathRef),
+      PATHS.map((path) => this.pathRef(path)),
       'A',
       new SeededRandom(this.options.seed).fork('break'),
     );
-    const isChosen = (path: OneWayPath): boolean =>
-      chosen.some(
-        (c) => c.source === sourceAddress(path) && c.destination === destinationAddress(path),
-      );
+    const isChosen = (path: OneWayPath): boolean => {
+      const { source, destination } = this.pathRef(path);
+      return chosen.some((c) => c.source === source && c.destination === destination);
+    };
     this.cutPaths = PATHS.filter(isChosen);
     this.cutAt = await this.lab.cut(this.cutPaths);
     const names = this.cutPaths.map((p) => p.name).join(' ');
@@ -166,6 +170,12 @@ export class LabFailover {
     return recoveredAt() === undefined
       ? 'the hosts did not find a path that works'
       : 'the session recovered, but no data arrived afterwards';
+  }
+
+  private pathRef(path: OneWayPath): PathRef {
+    const source = this.lab.address(path.from, path.source);
+    const destination = this.lab.address(otherHost(path.from), path.destination);
+    return { from: path.from, source, destination };
   }
 
   private recovery(): ReturnType<typeof measureRecovery> {
@@ -208,6 +218,7 @@ export class LabFailover {
   ): Promise<FailoverReport> {
     return assembleReport({
       options: this.options,
+      locators: this.lab.locators(),
       startedAt: this.startedAt,
       cutAt: this.cutAt,
       cutPaths: this.cutPaths,
@@ -222,9 +233,3 @@ export class LabFailover {
     });
   }
 }
-
-const pathRef = (path: OneWayPath): PathRef => ({
-  from: path.from,
-  source: sourceAddress(path),
-  destination: destinationAddress(path),
-});

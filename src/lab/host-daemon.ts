@@ -31,7 +31,9 @@ export class HostDaemon {
   }
 
   configure(settings: DaemonSettings): void {
-    writeFileSync(this.configFile, daemonConfig(settings, this.socket));
+    const stateDirectory = `${this.entry.directory}/${this.host}.state`;
+    const text = daemonConfig(settings, { socket: this.socket, stateDirectory });
+    writeFileSync(this.configFile, text);
   }
 
   /** Starts it and waits until it answers. @throws RehomeError REHOME_E_LAB_DAEMON with the end of its log. */

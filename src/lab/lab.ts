@@ -3,7 +3,9 @@ import type { ContextJson } from '../control/schema.js';
 import { Rtnetlink } from '../linux/netlink/client.js';
 import { spawnIn } from '../linux/netns.js';
 import { close } from '../linux/syscalls.js';
-import { parseAddress } from '../wire/address.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RehomeError } from '../wire/errors.js';
+import { parseAddress, type Address } from '../wire/address.js';
 import type { DaemonSettings } from './config.js';
 import { Emulator } from './emulator/emulator.js';
 import type { EmulatorState } from './emulator/messages.js';
@@ -15,6 +17,9 @@ import {
   otherHost,
   PATHS,
   pathOf,
+  uplinkName,
+  UPLINKS,
+  whose,
   type Host,
   type OneWayPath,
   type Uplink,
@@ -48,6 +53,8 @@ export class Lab {
   private readonly children = new Set<ChildProcess>();
   private readonly tun: number;
   private stopping: Promise<void> | undefined;
+  /** What the hosts made for themselves, by `a1`. */
+  private readonly made = new Map<string, Address>();
 
   private constructor(entry: LabEntry, tun: number, seed: string) {
     this.entry = entry;
@@ -71,6 +78,7 @@ export class Lab {
       );
       for (const host of options.daemons ?? HOSTS) lab.addDaemon(host, options.daemon);
       await Promise.all([...lab.daemons.values()].map((daemon) => daemon.start()));
+      if (options.daemon.identity !== 'none') await lab.learnAddresses();
       return lab;
     } catch (error) {
       await (lab === undefined ? entry.release() : lab.stop());
@@ -82,6 +90,47 @@ export class Lab {
     const daemon = new HostDaemon(this.entry, host);
     daemon.configure(settings);
     this.daemons.set(host, daemon);
+  }
+
+  /**
+   * What applications in a host use on an uplink: the address that the host has made to prove itself, and otherwise the
+   * one it was configured with.
+   */
+  address(host: Host, uplink: Uplink): Address {
+    return this.made.get(uplinkName(host, uplink)) ?? hostAddress(host, uplink);
+  }
+
+  /** Every host's addresses, by uplink. */
+  locators(): Record<Host, Address[]> {
+    const of = (host: Host): Address[] => UPLINKS.map((u) => this.address(host, u));
+    return { A: of('A'), B: of('B') };
+  }
+
+  /** Waits until every daemon has its own address on every uplink. @throws RehomeError REHOME_E_LAB_DAEMON */
+  async learnAddresses(timeoutMs = 15_000): Promise<void> {
+    const end = Date.now() + timeoutMs;
+    for (const [host, daemon] of this.daemons) {
+      for (;;) {
+        const { identities } = await daemon.client.identity();
+        const usable = identities
+          .filter((i) => i.current)
+          .flatMap((i) => i.addresses)
+          .filter((a) => a.state === 'preferred');
+        for (const { address } of usable) {
+          const place = whose(parseAddress(address));
+          if (place) this.made.set(uplinkName(host, place.uplink), parseAddress(address));
+        }
+        if (usable.length >= UPLINKS.length) break;
+        if (Date.now() > end) {
+          throw new RehomeError(
+            'REHOME_E_LAB_DAEMON',
+            `host ${host} has not made its addresses: ${daemon.lastLogLines()}`,
+            daemon.logFile,
+          );
+        }
+        await sleep(25);
+      }
+    }
   }
 
   runsRehome(host: Host): boolean {
@@ -147,8 +196,8 @@ export class Lab {
 
   /** The established context of a ULID pair, named by the host's own uplink and the peer's. */
   async context(host: Host, own: Uplink = 1, peers: Uplink = 1): Promise<ContextJson | undefined> {
-    const local = hostAddress(host, own);
-    const peer = hostAddress(otherHost(host), peers);
+    const local = this.address(host, own);
+    const peer = this.address(otherHost(host), peers);
     return (await this.contexts(host)).find(
       (c) => c.state === 'ESTABLISHED' && c.ulids.local === local && c.ulids.peer === peer,
     );
@@ -158,8 +207,8 @@ export class Lab {
   async currentPaths(a: Uplink = 1, b: Uplink = 1): Promise<CurrentPaths> {
     const [inA, inB] = await Promise.all([this.context('A', a, b), this.context('B', b, a)]);
     return {
-      AtoB: pathOfPair(inA?.pair ?? { local: hostAddress('A', a), peer: hostAddress('B', b) }),
-      BtoA: pathOfPair(inB?.pair ?? { local: hostAddress('B', b), peer: hostAddress('A', a) }),
+      AtoB: pathOfPair(inA?.pair ?? { local: this.address('A', a), peer: this.address('B', b) }),
+      BtoA: pathOfPair(inB?.pair ?? { local: this.address('B', b), peer: this.address('A', a) }),
     };
   }
 

@@ -11,16 +11,7 @@ import type {
 import type { EmulatorState } from './emulator/messages.js';
 import type { Lab } from './lab.js';
 import type { Recovery } from './measure.js';
-import {
-  destinationAddress,
-  hostAddress,
-  otherHost,
-  PATHS,
-  sourceAddress,
-  UPLINKS,
-  type Host,
-  type OneWayPath,
-} from './paths.js';
+import { otherHost, PATHS, type Host, type OneWayPath, type Uplink } from './paths.js';
 import { longestGap, type Gap } from './traffic/gap.js';
 import type { Traffic, TrafficResult } from './traffic/traffic.js';
 
@@ -39,8 +30,8 @@ export async function directionsNow(lab: Lab): Promise<Directions> {
 async function direction(lab: Lab, from: Host): Promise<DirectionPath> {
   const context = await lab.context(from);
   return {
-    source: context?.pair.local ?? hostAddress(from, 1),
-    destination: context?.pair.peer ?? hostAddress(otherHost(from), 1),
+    source: context?.pair.local ?? lab.address(from, 1),
+    destination: context?.pair.peer ?? lab.address(otherHost(from), 1),
     shimmed: context?.shimmed ?? false,
   };
 }
@@ -53,6 +44,8 @@ export interface RunFacts {
     readonly break: BreakKind;
     readonly traffic: 'builtin' | 'iperf3';
   };
+  /** What applications use, by host and uplink. */
+  readonly locators: Readonly<Record<Host, readonly string[]>>;
   readonly startedAt: number;
   readonly cutAt: number | undefined;
   readonly cutPaths: readonly OneWayPath[];
@@ -80,8 +73,8 @@ export function assembleReport(facts: RunFacts): FailoverReport {
     profile: options.profile,
     break: options.break,
     topology: {
-      locators: { A: addresses('A'), B: addresses('B') },
-      ulids: { A: hostAddress('A', 1), B: hostAddress('B', 1) },
+      locators: { A: facts.locators.A, B: facts.locators.B },
+      ulids: { A: addressOf(facts, 'A', 1), B: addressOf(facts, 'B', 1) },
       paths: PATHS.map((path) => pathReport(path, facts)),
     },
     detectionMs: span(cutAt, recovery.detectedAt),
@@ -102,7 +95,8 @@ export function assembleReport(facts: RunFacts): FailoverReport {
   };
 }
 
-const addresses = (host: Host): string[] => UPLINKS.map((u) => hostAddress(host, u));
+const addressOf = ({ locators }: RunFacts, host: Host, uplink: Uplink): string =>
+  locators[host][uplink - 1] ?? '';
 const round = (value: number): number => Math.round(value * 1000) / 1000;
 const span = (from: number | undefined, to: number | undefined): number | null =>
   from === undefined || to === undefined ? null : round(Math.max(0, to - from));
@@ -119,8 +113,8 @@ function pathReport(path: OneWayPath, facts: RunFacts): PathReport {
   const parameters = facts.state.paths[path.id]?.parameters;
   return {
     from: path.from,
-    source: sourceAddress(path),
-    destination: destinationAddress(path),
+    source: addressOf(facts, path.from, path.source),
+    destination: addressOf(facts, otherHost(path.from), path.destination),
     delayMs: parameters?.delayMs ?? 0,
     loss: parameters?.loss ?? 0,
     rate: parameters?.rate ?? null,

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { RehomeError } from '../wire/errors.js';
 import type { PathState } from './emulator/messages.js';
 import type { Lab } from './lab.js';
-import { parsePathSelector, PATHS, reversePath, type OneWayPath } from './paths.js';
+import { parsePathSelector, PATHS, reversePath, type Host, type OneWayPath } from './paths.js';
 import { LAB_DIRECTORY, MAIN, runningLabs } from './registry.js';
 
 /** What `rehome lab status|cut|restore|down` asks a running lab: one JSON line, answered with one. */
@@ -18,6 +18,8 @@ export interface LabStatus {
   /** Where sockets, configurations and logs are. */
   readonly directory: string;
   readonly paths: readonly (PathState & { readonly name: string })[];
+  /** What applications use, by host and uplink. */
+  readonly locators: Readonly<Record<Host, readonly string[]>>;
   /** Names of the one-way paths that payload takes. */
   readonly current: { readonly AtoB: string | null; readonly BtoA: string | null };
 }
@@ -111,6 +113,7 @@ export async function labStatus(lab: Lab): Promise<LabStatus> {
   return {
     id: lab.entry.id,
     directory: lab.entry.directory,
+    locators: lab.locators(),
     paths: state.paths.map((p, i) => ({ name: PATHS[i]?.name ?? '', ...p })),
     current: { AtoB: current.AtoB?.name ?? null, BtoA: current.BtoA?.name ?? null },
   };

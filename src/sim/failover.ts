@@ -1,4 +1,4 @@
-import type { ContextView, EngineEvent } from '../engine/types.js';
+import type { ContextView, EngineEvent, SecurityMode } from '../engine/types.js';
 import type { ReapProfileName } from '../reap/constants.js';
 import { pairKey, type Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
@@ -22,6 +22,8 @@ import { simConfig, World } from './world.js';
 export interface FailoverOptions {
   readonly seed: string | number;
   readonly profile?: ReapProfileName;
+  /** How the hosts prove their locators. Default: hba. */
+  readonly identity?: SecurityMode;
   readonly break?: BreakKind;
   /** Providers per host. Default 3: 18 one-way paths. */
   readonly locators?: number;
@@ -87,7 +89,7 @@ class Failover {
       onEvent: (host, event) => this.#heard(host.name as HostName, event),
     });
     const count = options.locators ?? 3;
-    const config = simConfig(profile);
+    const config = simConfig(profile, { security: options.identity ?? 'hba' });
     this.#a = this.#world.addHost('A', count, config);
     this.#b = this.#world.addHost('B', count, config);
     this.#setDelays();

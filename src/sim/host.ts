@@ -3,6 +3,7 @@ import type { Clock } from '../daemon/clock.js';
 import { MemoryDataPath } from '../dataplane/memory.js';
 import { HostEngine } from '../engine/host.js';
 import type { EngineConfig, EngineEvent, HostEngineApi, LocalLocator } from '../engine/types.js';
+import type { LocatorVerifier } from '../identity/verifier.js';
 import { addressFromBytes, type Address } from '../wire/address.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Endpoint, Network } from './network.js';
@@ -22,6 +23,8 @@ export interface SimHostOptions {
   readonly mtu?: number;
   /** False: a plain host without rehome, which answers nothing of protocol 140. */
   readonly rehome?: boolean;
+  /** Default: nothing is verified. */
+  readonly verifier?: LocatorVerifier;
 }
 
 /** One life of the daemon. */
@@ -95,8 +98,13 @@ export class SimHost implements Endpoint {
   /** A fresh daemon that knows the locators and nothing else. */
   restart(): void {
     if (this.#daemon !== undefined || this.#options.rehome === false) return;
-    const { clock, config, random, mtu, intervals } = this.#options;
-    const engine = new HostEngine({ config, random, now: clock.now() });
+    const { clock, config, random, mtu, intervals, verifier } = this.#options;
+    const engine = new HostEngine({
+      config,
+      random,
+      now: clock.now(),
+      ...(verifier === undefined ? {} : { verifier }),
+    });
     const dataPath = new MemoryDataPath({
       now: () => clock.now(),
       toNetwork: (packet) => this.#transmit(packet),

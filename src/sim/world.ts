@@ -5,6 +5,7 @@ import { parseAddress, type Address } from '../wire/address.js';
 import { VirtualClock } from './clock.js';
 import { SimHost, type SimHostOptions } from './host.js';
 import { Network, type PathSettings } from './network.js';
+import { simIdentity } from './identity.js';
 import { SeededRandom } from './random.js';
 
 /** The configuration of a simulated host: the daemon's defaults, no peer left out. */
@@ -57,7 +58,10 @@ export class World {
     this.network = new Network(this.clock, this.random.fork('network'), options.paths);
   }
 
-  /** A host with as many providers as `locators` says, or with these very addresses. */
+  /**
+   * A host with as many providers as `locators` says, or in the subnets of these very addresses: what `security` of its
+   * configuration proves is made anew in them.
+   */
   addHost(
     name: string,
     locators: number | readonly Address[],
@@ -69,13 +73,16 @@ export class World {
       typeof locators === 'number'
         ? Array.from({ length: locators }, (_, i) => simAddress(number, i + 1))
         : locators;
+    const random = this.random.fork(name);
+    const identity = simIdentity(config.security, addresses, random.fork('identity'));
     const host = new SimHost({
       name,
       clock: this.clock,
       network: this.network,
-      random: this.random.fork(name),
+      random,
       config,
-      locators: addresses,
+      locators: identity.addresses,
+      verifier: identity.verifier,
       onEvent: (from, event) => this.#options.onEvent?.(from, event),
       onError: (from, error, during) => this.#failed(from, error, during),
       ...more,

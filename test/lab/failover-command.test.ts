@@ -8,6 +8,7 @@ import type { FailoverReport } from '../../src/sim/report.js';
 
 const CHOICE = {
   profile: 'paper',
+  identity: 'hba',
   break: 'current',
   traffic: 'builtin',
   mtu: 1500,

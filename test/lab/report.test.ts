@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PLAIN } from '../../src/lab/draw/paint.js';
 import { reportText } from '../../src/lab/draw/report-text.js';
 import { PLAIN_PATH } from '../../src/lab/emulator/path.js';
-import { hostAddress, PATHS } from '../../src/lab/paths.js';
+import { hostAddress, PATHS, UPLINKS } from '../../src/lab/paths.js';
 import { assembleReport, type RunFacts } from '../../src/lab/report.js';
 import type { TrafficResult } from '../../src/lab/traffic/traffic.js';
 
@@ -32,6 +32,10 @@ function facts(changes: Partial<RunFacts> = {}): RunFacts {
   }));
   return {
     options: { seed: '1', profile: 'paper', break: 'current', traffic: 'builtin' },
+    locators: {
+      A: UPLINKS.map((u) => hostAddress('A', u)),
+      B: UPLINKS.map((u) => hostAddress('B', u)),
+    },
     startedAt: 1_000,
     cutAt: 5_000,
     cutPaths: PATHS.filter((p) => p.name === 'a1>b1' || p.name === 'b1>a1'),

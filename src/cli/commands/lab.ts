@@ -37,6 +37,11 @@ function networkOptions(command: Command): Command {
         .choices(['rfc', 'paper'])
         .default('paper'),
     )
+    .addOption(
+      new Option('--identity <kind>', 'how the hosts prove their locators; none: not at all')
+        .choices(['hba', 'hybrid', 'cga', 'none'])
+        .default('hba'),
+    )
     .option('--mtu <octets>', 'MTU of all links', within(1280, 9000, 'octets'), 1500)
     .option('--delay <ms>', 'of every path, one way', within(0, 2_000, 'milliseconds'), 10)
     .option('--rate <Mbit/s>', 'of every path; 0: not limited', within(0, 10_000, 'a rate'), 20)

@@ -41,7 +41,7 @@ const files = ({ world }: FailoverReport): string =>
   `report.json, throughput.svg${world === 'namespaces' ? ', packets.pcapng' : ''}`;
 
 const title = (choice: FailoverChoice, where: string): string =>
-  `rehome lab failover ${where}: profile ${choice.profile}, break ${choice.break}, ${choice.delay} ms one way, ` +
+  `rehome lab failover ${where}: profile ${choice.profile}, identity ${choice.identity}, break ${choice.break}, ${choice.delay} ms one way, ` +
   `${choice.rate === 0 ? 'no rate limit' : `${choice.rate} Mbit/s`}, MTU ${choice.mtu}, seed ${choice.seed}`;
 
 function memory(choice: FailoverChoice, io: LabIo, quiet: boolean): FailoverReport {
@@ -50,6 +50,7 @@ function memory(choice: FailoverChoice, io: LabIo, quiet: boolean): FailoverRepo
   const report = runFailover({
     seed: choice.seed,
     profile: choice.profile,
+    identity: choice.identity,
     break: choice.break,
     delayMs: choice.delay,
     ...(rate === null ? {} : { rate }),
@@ -71,6 +72,7 @@ async function namespaces(
   try {
     return await LabFailover.run({
       profile: choice.profile,
+      identity: choice.identity,
       break: choice.break,
       traffic: choice.traffic,
       seed: choice.seed,
@@ -100,7 +102,7 @@ function writeFiles(choice: FailoverChoice, report: FailoverReport): void {
     `${out}/throughput.svg`,
     svgPlot({
       title: `Throughput of one TCP session, path cut at ${(cutAtMs / 1000).toFixed(1)} s`,
-      caption: `rehome lab failover --profile ${choice.profile} --break ${choice.break} --traffic ${choice.traffic} --delay ${choice.delay} --rate ${choice.rate} --mtu ${choice.mtu} --seed ${choice.seed}; ${report.world}`,
+      caption: `rehome lab failover --profile ${choice.profile} --identity ${choice.identity} --break ${choice.break} --traffic ${choice.traffic} --delay ${choice.delay} --rate ${choice.rate} --mtu ${choice.mtu} --seed ${choice.seed}; ${report.world}`,
       samples: report.transfer.samples,
       marks: plotMarks(report),
       ...gap,

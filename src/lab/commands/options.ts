@@ -1,3 +1,4 @@
+import type { SecurityMode } from '../../engine/types.js';
 import type { ReapProfileName } from '../../reap/constants.js';
 import type { BreakKind } from '../../sim/report.js';
 import type { Screen } from '../draw/live.js';
@@ -15,6 +16,8 @@ export interface LabIo {
 
 export interface NetworkChoice {
   readonly profile: ReapProfileName;
+  /** How the hosts prove their locators. */
+  readonly identity: SecurityMode;
   readonly mtu: number;
   /** Milliseconds, one way. */
   readonly delay: number;

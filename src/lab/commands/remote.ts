@@ -48,6 +48,7 @@ export function statusText(status: LabStatus, io: Pick<LabIo, 'colors'>): string
   const view = {
     stopped: new Set(status.paths.flatMap((p, id) => (p.parameters.stopped ? [id] : []))),
     current: { AtoB: find(status.current.AtoB), BtoA: find(status.current.BtoA) },
+    locators: { A: [...status.locators.A], B: [...status.locators.B] },
   };
   const carried = status.paths
     .filter(({ counters: c }) => c.forwardedPackets + c.droppedStopped > 0)

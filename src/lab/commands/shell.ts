@@ -1,9 +1,10 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { spawnIn } from '../../linux/netns.js';
 import { rehomeCommand } from '../entry.js';
-import { hostAddress, otherHost, type Host } from '../paths.js';
+import { otherHost, type Host } from '../paths.js';
 import { LAB_DIRECTORY, MAIN, namespaceName, runningLabs } from '../registry.js';
 import { findProgram } from '../programs.js';
+import { askLab } from '../server.js';
 import type { LabIo, NetworkChoice } from './options.js';
 import { startServed } from './start.js';
 
@@ -29,7 +30,9 @@ export async function shell(host: Host, choice: NetworkChoice, io: LabIo): Promi
   }
 }
 
-function run(host: Host, id: string, io: LabIo, end: AbortSignal): Promise<number> {
+async function run(host: Host, id: string, io: LabIo, end: AbortSignal): Promise<number> {
+  const { status } = await askLab(id, { do: 'status' });
+  const others = status.locators[otherHost(host)];
   const directory = `${LAB_DIRECTORY}/${id}`;
   const prompt = `[host ${host}] \\w \\$ `;
   const bash = findProgram('bash');
@@ -37,7 +40,7 @@ function run(host: Host, id: string, io: LabIo, end: AbortSignal): Promise<numbe
   writeFileSync(rc, `PS1='${prompt}'\n`);
   writeCommand(directory);
   io.out(
-    `Host ${host} of the lab; the other is ${hostAddress(otherHost(host), 1)} (${hostAddress(otherHost(host), 2)}, ${hostAddress(otherHost(host), 3)}).\n` +
+    `Host ${host} of the lab; the other is ${others.join(', ')}.\n` +
       'Try `rehome status`, a connection to the other host, and `rehome lab cut current` while it runs. `exit` ends it.\n',
   );
   const child = spawnIn(

@@ -23,7 +23,7 @@ export async function startServed(choice: NetworkChoice, onDown: () => void): Pr
     mtu: choice.mtu,
     seed: choice.seed,
     paths: { delayMs: choice.delay, rate: bytesPerSecond(choice.rate) },
-    daemon: { profile: choice.profile },
+    daemon: { profile: choice.profile, identity: choice.identity },
   });
   try {
     const server = await LabServer.start(lab, onDown);

@@ -38,7 +38,7 @@ export async function up(choice: NetworkChoice & { detach?: boolean }, io: LabIo
   }
 }
 
-const OPTIONS = ['profile', 'mtu', 'delay', 'rate', 'seed'] as const;
+const OPTIONS = ['profile', 'identity', 'mtu', 'delay', 'rate', 'seed'] as const;
 
 async function detached(choice: NetworkChoice, io: LabIo): Promise<void> {
   const directory = mkdtempSync(`${tmpdir()}/rehome-lab-`);

@@ -68,7 +68,11 @@ export class LiveView {
   private async draw(lab: Lab): Promise<void> {
     const [state, current] = await Promise.all([lab.state(), lab.currentPaths()]);
     const stopped = new Set(state.paths.flatMap((p, id) => (p.parameters.stopped ? [id] : [])));
-    const lines = ['', ...drawTopology({ stopped, current }, this.paint), this.paint.dim(LEGEND)];
+    const lines = [
+      '',
+      ...drawTopology({ stopped, current, locators: lab.locators() }, this.paint),
+      this.paint.dim(LEGEND),
+    ];
     if (this.screen.tty) lines.push('', this.transferLine(), '', ...this.newest());
     const up = this.screen.tty && this.drawn > 0 ? `\u001b[${this.drawn}A` : '';
     const clear = this.screen.tty ? CLEAR_LINE : '';

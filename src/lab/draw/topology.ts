@@ -58,13 +58,21 @@ function hostBox(view: TopologyView, host: Host, uplink: Uplink, paint: Paint): 
   const name = uplinkName(host, uplink);
   const gone = view.missing?.has(name) === true;
   const address = view.locators?.[host][uplink - 1] ?? hostAddress(host, uplink);
-  const text = `${name} ${gone ? '(removed)' : address}`.padEnd(HOST_WIDTH - 2);
+  const room = HOST_WIDTH - 3 - name.length;
+  const text = `${name} ${gone ? '(removed)' : shortened(address, room)}`.padEnd(HOST_WIDTH - 2);
   const used = gone
     ? paint.dim
     : inUse(view, host, uplink)
       ? paint.strong
       : (t: string): string => t;
   return host === 'A' ? `│ ${used(text)} ├` : `┤ ${used(text)} │`;
+}
+
+/** An interface identifier made of a hash is too long to draw: its end tells it apart. */
+function shortened(address: string, room: number): string {
+  if (address.length <= room) return address;
+  const end = address.slice(address.lastIndexOf(':') + 1);
+  return `${address.slice(0, room - 1 - end.length).replace(/:$/, '')}…${end}`;
 }
 
 function inUse(view: TopologyView, host: Host, uplink: Uplink): boolean {

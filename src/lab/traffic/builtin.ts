@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { RehomeError } from '../../wire/errors.js';
 import { compiledScript } from '../../daemon/compiled.js';
 import type { Lab } from '../lab.js';
-import { hostAddress, otherHost, type Host, type Uplink } from '../paths.js';
+import { otherHost, type Host, type Uplink } from '../paths.js';
 import type { Gap, Sample } from './gap.js';
 import { ProgramOutput } from './lines.js';
 import type { TrafficMessage } from './messages.js';
@@ -49,8 +49,8 @@ export class BuiltinTraffic implements Traffic {
   static async start(lab: Lab, options: BuiltinOptions): Promise<BuiltinTraffic> {
     const from = options.from ?? 'A';
     const to = otherHost(from);
-    const local = hostAddress(from, options.source ?? 1);
-    const peer = hostAddress(to, options.destination ?? 1);
+    const local = lab.address(from, options.source ?? 1);
+    const peer = lab.address(to, options.destination ?? 1);
     const gaps: Gap[] = [];
     const samples: Sample[] = [];
     const receiver = run(

@@ -4,7 +4,6 @@ import { RehomeError } from '../../wire/errors.js';
 import { monotonicMs } from '../../linux/clock.js';
 import { deferred } from '../deferred.js';
 import type { Lab } from '../lab.js';
-import { hostAddress } from '../paths.js';
 import { needProgram } from '../programs.js';
 import { inTime } from './builtin.js';
 import type { Gap, Sample } from './gap.js';
@@ -73,7 +72,7 @@ export class IperfTraffic implements Traffic {
     const connected = deferred();
     const server = start(lab, 'B', iperf, [
       ...['-s', '-1', '-i', String(INTERVAL_MS / 1000), '-f', 'k', '--forceflush'],
-      ...['-B', hostAddress('B', 1)],
+      ...['-B', lab.address('B', 1)],
     ]);
     const output = new ProgramOutput(server, (line) => {
       if (line.startsWith('Server listening')) listening.resolve();
@@ -91,7 +90,7 @@ export class IperfTraffic implements Traffic {
     await Promise.race([listening.promise, early]);
     await sleep(50);
     const client = start(lab, 'A', iperf, [
-      ...['-c', hostAddress('B', 1), '-B', hostAddress('A', 1)],
+      ...['-c', lab.address('B', 1), '-B', lab.address('A', 1)],
       ...['-t', String(Math.ceil(seconds)), '-i', '0', '-J'],
     ]);
     const done = clientReport(client);
