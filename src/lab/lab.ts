@@ -37,6 +37,10 @@ export interface LabOptions {
   readonly daemon: DaemonSettings;
   /** Hosts that run rehome; the others are plain. Default: both. */
   readonly daemons?: readonly Host[];
+  /** Uplinks, as `a3`, that are not configured at first; `addLocator` does it later. */
+  readonly absent?: readonly string[];
+  /** A third host, X, from which anything can be sent to A and B. */
+  readonly stranger?: boolean;
 }
 
 /** Where payload goes now: A's packets and B's. */
@@ -55,6 +59,7 @@ export class Lab {
   private stopping: Promise<void> | undefined;
   /** What the hosts made for themselves, by `a1`. */
   private readonly made = new Map<string, Address>();
+  private readonly absent = new Set<string>();
 
   private constructor(entry: LabEntry, tun: number, seed: string) {
     this.entry = entry;
@@ -70,8 +75,13 @@ export class Lab {
     const entry = await LabEntry.claim(options.id);
     let lab: Lab | undefined;
     try {
-      const tun = buildTopology(entry, options.mtu ?? 1500);
+      const tun = buildTopology(entry, options.mtu ?? 1500, options.stranger);
       lab = new Lab(entry, tun, options.seed ?? '1');
+      for (const host of HOSTS) {
+        for (const uplink of UPLINKS) {
+          if (options.absent?.includes(uplinkName(host, uplink))) lab.removeLocator(host, uplink);
+        }
+      }
       await lab.emulator.set(
         PATHS.map((p) => p.id),
         options.paths ?? {},
@@ -120,7 +130,9 @@ export class Lab {
           const place = whose(parseAddress(address));
           if (place) this.made.set(uplinkName(host, place.uplink), parseAddress(address));
         }
-        if (usable.length >= UPLINKS.length) break;
+        const wanted = UPLINKS.filter((u) => !this.absent.has(uplinkName(host, u)));
+        const places = usable.map((a) => whose(parseAddress(a.address))?.uplink);
+        if (wanted.every((u) => places.includes(u))) break;
         if (Date.now() > end) {
           throw new RehomeError(
             'REHOME_E_LAB_DAEMON',
@@ -172,9 +184,11 @@ export class Lab {
   /** Takes a locator from a host, as when a provider withdraws its prefix; the link stays up. */
   removeLocator(host: Host, uplink: Uplink): void {
     this.withNetlink(host, (netlink) => removeUplink(netlink, host, uplink));
+    this.absent.add(uplinkName(host, uplink));
   }
   addLocator(host: Host, uplink: Uplink): void {
     this.withNetlink(host, (netlink) => addUplink(netlink, host, uplink));
+    this.absent.delete(uplinkName(host, uplink));
   }
 
   private withNetlink(host: Host, use: (netlink: Rtnetlink) => void): void {

@@ -22,8 +22,9 @@ import {
 
 export const LAB_DIRECTORY = '/run/rehome-lab';
 
-export type Node = Host | 'R';
-export const NODES: readonly Node[] = ['A', 'B', 'R'];
+/** `X`: a third host somewhere on the Internet, where somebody asks for it. */
+export type Node = Host | 'R' | 'X';
+export const NODES: readonly Node[] = ['A', 'B', 'R', 'X'];
 
 /** What a lab has made, on disk before it is made: the next lab cleans up after one that was killed. */
 interface LabRecord {

@@ -2,8 +2,8 @@ import { Rtnetlink } from '../linux/netlink/client.js';
 import { close } from '../linux/syscalls.js';
 import { createNamespace, inNamespace, openNamespace, writeSysctl } from '../linux/netns.js';
 import { openTun } from '../linux/tun.js';
-import { UNSPECIFIED } from '../wire/address.js';
-import type { Prefix } from '../wire/prefix.js';
+import { parseAddress, UNSPECIFIED } from '../wire/address.js';
+import { parsePrefix, type Prefix } from '../wire/prefix.js';
 import {
   hostAddress,
   HOSTS,
@@ -37,6 +37,8 @@ export const ROUTER_TUN = 'emu';
 const STATIC = 4;
 const EVERYTHING: Prefix = { address: UNSPECIFIED, length: 0 };
 const TABLE_EMULATOR = 100;
+const TABLE_MAIN = 254;
+const RULE_STRANGER = 9_000;
 const RULE_EMULATOR = 10_000;
 const RULE_FOREIGN = 11_000;
 /** Behind the daemon's own rules and before the main table's. */
@@ -44,11 +46,20 @@ const RULE_SOURCE = 30_000;
 /** The longest that veth and TUN carry; super-packets are not cut by it. */
 const TUN_MTU = 65_535;
 
+export const STRANGER_INTERFACE = 'up1';
+export const STRANGER_PREFIX = parsePrefix('2001:db8:c1::/48');
+export const STRANGER_ADDRESS = parseAddress('2001:db8:c1::10');
+const STRANGER_ROUTER = parseAddress('2001:db8:c1::1');
+
 export const hostInterface = (uplink: Uplink): string => `up${uplink}`;
 
-/** Makes the namespaces and everything in them. @returns the router's TUN, for the emulator; the caller closes it. */
-export function buildTopology(entry: LabEntry, mtu: number): number {
-  for (const node of NODES) {
+/**
+ * Makes the namespaces and everything in them.
+ * @param stranger with the third host, which nobody hinders from sending with the addresses of others
+ * @returns the router's TUN, for the emulator; the caller closes it.
+ */
+export function buildTopology(entry: LabEntry, mtu: number, stranger = false): number {
+  for (const node of NODES.filter((n) => n !== 'X' || stranger)) {
     createNamespace(entry.namespace(node));
     quieten(entry.namespace(node));
   }
@@ -56,6 +67,7 @@ export function buildTopology(entry: LabEntry, mtu: number): number {
   try {
     writeSysctl(entry.namespace('R'), 'net/ipv6/conf/all/forwarding', 1);
     for (const host of HOSTS) buildHost(entry, host, router, mtu);
+    if (stranger) buildStranger(entry, router, mtu);
     return buildRouter(entry, router);
   } finally {
     router.close();
@@ -91,6 +103,42 @@ function buildHost(entry: LabEntry, host: Host, router: Rtnetlink, mtu: number):
       netlink.setLink(hostInterface(uplink), { up: true });
       addUplink(netlink, host, uplink);
     }
+  } finally {
+    close(routerNamespace);
+    netlink.close();
+  }
+}
+
+/** One link to the router, one prefix, no emulator in between, and no ingress filter: the worst of provider. */
+function buildStranger(entry: LabEntry, router: Rtnetlink, mtu: number): void {
+  const netlink = new Rtnetlink(entry.namespace('X'));
+  const routerNamespace = openNamespace(entry.namespace('R'));
+  try {
+    netlink.createVeth(
+      { name: STRANGER_INTERFACE, mtu },
+      { name: 'x1', mtu, namespaceFd: routerNamespace },
+    );
+    router.setLink('x1', { up: true });
+    const gateway = { prefixLength: 64, noDad: true, protocol: STATIC };
+    router.addAddress({ ...gateway, address: STRANGER_ROUTER, index: router.index('x1') });
+    netlink.setLink(STRANGER_INTERFACE, { up: true });
+    const index = netlink.index(STRANGER_INTERFACE);
+    netlink.addAddress({ ...gateway, address: STRANGER_ADDRESS, index });
+    const route = { destination: EVERYTHING, gateway: STRANGER_ROUTER, index, protocol: STATIC };
+    netlink.addRoute(route);
+    // Everything of the stranger's /48 that is not on the link is the stranger's own.
+    router.addRoute({
+      destination: STRANGER_PREFIX,
+      gateway: STRANGER_ADDRESS,
+      index: router.index('x1'),
+      protocol: STATIC,
+    });
+    router.addRule({
+      priority: RULE_STRANGER,
+      to: STRANGER_PREFIX,
+      table: TABLE_MAIN,
+      protocol: STATIC,
+    });
   } finally {
     close(routerNamespace);
     netlink.close();

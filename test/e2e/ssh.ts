@@ -3,7 +3,6 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from '../../src/lab/lab.js';
-import { hostAddress } from '../../src/lab/paths.js';
 import { findProgram } from '../../src/lab/programs.js';
 import { ProgramOutput } from '../../src/lab/traffic/lines.js';
 import { waitFor } from './support.js';
@@ -44,11 +43,11 @@ export class SshSession {
           '-i',
           `${directory}/user`,
           '-b',
-          hostAddress('A', 1),
+          lab.address('A', 1),
         ],
         ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
         ...['-o', 'ServerAliveInterval=0', '-o', 'TCPKeepAlive=no', '-o', 'BatchMode=yes'],
-        ...[`root@${hostAddress('B', 1)}`, 'cat'],
+        ...[`root@${lab.address('B', 1)}`, 'cat'],
       ],
       { stdio: ['pipe', 'pipe', 'pipe'] },
     );
@@ -68,7 +67,7 @@ export class SshSession {
       config,
       [
         `Port ${PORT}`,
-        `ListenAddress ${hostAddress('B', 1)}`,
+        `ListenAddress ${lab.address('B', 1)}`,
         `HostKey ${directory}/host`,
         `AuthorizedKeysFile ${directory}/user.pub`,
         `PidFile ${directory}/pid`,

@@ -21,6 +21,9 @@ export const QUICK = {
   trigger: { packets: 50, seconds: '2s' },
 } as const;
 
+/** What every scenario is run with: locators that prove each other, and those that a key signs as well. */
+export const IDENTITIES = ['hba', 'hybrid'] as const;
+
 /** 20 Mbit/s and 5 ms each way. */
 export const quickLab = (options: Partial<LabOptions> = {}): Promise<Lab> =>
   Lab.start({ daemon: QUICK, paths: { delayMs: 5, rate: 2_500_000 }, ...options });
@@ -64,7 +67,9 @@ export async function reset(lab: Lab): Promise<void> {
   await lab.restore(PATHS);
   for (const host of HOSTS) {
     if (!lab.runsRehome(host)) continue;
-    for (const { tag } of await lab.contexts(host)) {
+    for (const { tag, state, peerLocators } of await lab.contexts(host)) {
+      // Whatever the scenario was: nothing that is not proven has been accepted.
+      if (state === 'ESTABLISHED') expect(peerLocators.every((l) => l.verified)).toBe(true);
       if (tag !== null)
         await lab
           .daemon(host)
