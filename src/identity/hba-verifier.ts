@@ -129,22 +129,19 @@ export class HbaVerifier implements LocatorVerifier {
   }
 
   /**
-   * The ULID and what is proven with it by hashes; beyond that, where there is a key, one address for each further /64,
-   * of the newest identity if possible: what leads to the same place twice is not worth its octets.
+   * The ULID and what is proven with it by hashes; beyond that, where there is a key, an address of the newest identity
+   * for each further /64. Other addresses could be signed as well, and would only make room for one of those soon.
    */
   provable(ulid: Address, candidates: readonly Address[]): readonly Address[] {
     const own = this.#own.get(ulid);
     if (own === undefined) return candidates.filter((a) => a === ulid);
     const chosen = new Set(candidates.filter((a) => a === ulid || own.members.has(a)));
-    if (!own.maySign) return [...chosen];
+    if (!own.maySign) return candidates.filter((a) => chosen.has(a));
     const covered = new Set([...chosen].map(subnetOf));
-    const age = [...this.#own.keys()];
-    const newestFirst = [...candidates].sort((a, b) => age.lastIndexOf(b) - age.lastIndexOf(a));
-    for (const candidate of newestFirst) {
-      const subnet = subnetOf(candidate);
-      if (covered.has(subnet)) continue;
-      covered.add(subnet);
-      chosen.add(candidate);
+    for (const address of [...this.#own.keys()].reverse()) {
+      if (covered.has(subnetOf(address)) || !candidates.includes(address)) continue;
+      covered.add(subnetOf(address));
+      chosen.add(address);
     }
     return candidates.filter((a) => chosen.has(a));
   }

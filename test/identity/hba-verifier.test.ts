@@ -254,7 +254,7 @@ describe('our own lists', () => {
     const [l, p] = said(mine, h, [h, extra, i], 77);
     expect(l.locators.map((x) => x.method)).toEqual([HBA, CGA, HBA]);
     expect(new HbaVerifier().verify(h, l, p)).toEqual({ ok: true });
-    expect(mine.provable(h, [extra])).toEqual([extra]);
+    expect(mine.provable(h, [extra]), 'nobody made it').toEqual([]);
     expect(said(mine, h, [h, extra, i], 77)[1].signature).toBe(p.signature);
     expect(said(mine, h, [h, extra, i], 78)[1].signature).not.toEqual(p.signature);
   });
@@ -285,6 +285,36 @@ describe('our own lists', () => {
     ).toEqual({ ok: true });
   });
 
+  it('renumbered: the old set, and of the newest one what leads elsewhere [RFC5533 §10.1]', () => {
+    const fresh = makeSet({
+      key: 'rsa1024',
+      seed: 0x71,
+      prefixes: [A, '2001:db8:f:1::/64', '2001:db8:e:1::/64'],
+    });
+    const newer: LocalIdentity = { addresses: fresh.addresses, privateKey: key };
+    const between = cgaOf('2001:db8:f:1::/64');
+    const mine = new HbaVerifier({
+      identities: [hybridIdentity, { addresses: [between], privateKey: key }, newer],
+    });
+    const [inA, inF, inE] = addressesOf(fresh) as [Address, Address, Address];
+    const all = [h, i, inA, inF, between.address, inE, extra];
+    expect(mine.provable(h, all)).toEqual([h, i, inF, inE]);
+    expect(mine.provable(inA, all), 'and what only the old one has').toEqual(
+      [inA, inF, inE, i].sort((x, y) => all.indexOf(x) - all.indexOf(y)),
+    );
+    const [l, p] = said(mine, h, mine.provable(h, all));
+    expect(l.locators.map((x) => x.method)).toEqual([HBA, HBA, CGA, CGA]);
+    expect(new HbaVerifier().verify(h, l, p)).toEqual({ ok: true });
+    // Without a key nothing can be added.
+    expect(
+      new HbaVerifier({ identities: [{ addresses: hba.addresses }, newer] }).provable(a, [
+        a,
+        b,
+        inF,
+      ]),
+    ).toEqual([a, b]);
+  });
+
   it('refuses an identity that a peer would refuse', () => {
     const wrong = (identity: LocalIdentity): void =>
       expect(() => new HbaVerifier().add(identity)).toThrow(
@@ -294,5 +324,35 @@ describe('our own lists', () => {
     wrong({ addresses: [{ address: a, parameters: octet(0, 30) }] });
     wrong({ addresses: hybrid.addresses, privateKey: privateKey('rsa2048') });
     wrong({ addresses: hybrid.addresses, privateKey: createPublicKey(key) });
+  });
+});
+
+describe('what a list costs', () => {
+  it('is counted in hashes before any is made, and nothing is paid twice', () => {
+    const verifier = new HbaVerifier();
+    const whole = list(1, [a, HBA], [b, HBA], [c, HBA]);
+    expect(verifier.cost(a, whole, proof(pds(hba)))).toBe(5);
+    expect(verifier.cost(a, undefined, proof(pds(hba)))).toBe(2);
+    expect(verifier.cost(a, list(1, [a, NONE]), proof())).toBe(0);
+    expect(verifier.verify(a, whole, proof(pds(hba))).ok).toBe(true);
+    expect(verifier.cost(a, whole, proof(pds(hba)))).toBe(0);
+    expect(verifier.cost(a, whole, proof())).toBe(0);
+    expect(verifier.cost(a, whole, proof(pds(hybrid))), 'other parameters').toBe(5);
+  });
+
+  it('counts a signature as many hashes, until that very list was found good', () => {
+    const mine = new HbaVerifier({ identities: [hybridIdentity] });
+    const verifier = new HbaVerifier();
+    const [l, p] = said(mine, h, [h, extra, i], 5);
+    const first = verifier.cost(h, l, p);
+    expect(first).toBeGreaterThan(20);
+    expect(verifier.verify(h, l, p).ok).toBe(true);
+    expect(verifier.cost(h, l, p)).toBe(0);
+    expect(verifier.verify(h, l, p).ok).toBe(true);
+    const forged = { ...p, signature: flipped(p.signature ?? new Uint8Array(0), 9) };
+    expect(verifier.cost(h, l, forged)).toBeGreaterThan(20);
+    expect(verifier.verify(h, l, forged)).toMatchObject({ reason: 'bad-signature', index: 1 });
+    const again = { ...l, generation: 6 };
+    expect(verifier.verify(h, again, p)).toMatchObject({ reason: 'bad-signature' });
   });
 });

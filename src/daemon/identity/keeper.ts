@@ -104,7 +104,7 @@ export class IdentityKeeper {
   async start(): Promise<void> {
     this.#solicit();
     await this.#reconcile();
-    this.#arm(ROUND);
+    this.#later();
   }
 
   addressesChanged(): void {
@@ -142,17 +142,20 @@ export class IdentityKeeper {
   }
 
   #soon(): void {
-    if (this.#stopped) return;
-    this.#arm(SETTLE);
+    if (!this.#stopped) this.#arm(SETTLE);
+  }
+
+  /** Unless something that happened meanwhile wants it sooner. */
+  #later(): void {
+    if (!this.#stopped && this.#timer === undefined) this.#arm(ROUND);
   }
 
   #arm(delay: number): void {
     const { clock } = this.#o;
     this.#timer?.cancel();
     this.#timer = clock.at(addMs(clock.now(), delay), () => {
-      void this.#reconcile().finally(() => {
-        if (!this.#stopped) this.#arm(ROUND);
-      });
+      this.#timer = undefined;
+      void this.#reconcile().finally(() => this.#later());
     });
   }
 
@@ -304,7 +307,7 @@ export class IdentityKeeper {
   #put(want: WantedAddress, have: HostAddress | undefined, now: Millis): void {
     const { address, ifindex } = want;
     const left = (until: Millis): number =>
-      until === Infinity ? FOREVER_SECONDS : Math.max(0, Math.round((until - now) / 1000));
+      until === Infinity ? FOREVER_SECONDS : Math.max(0, Math.floor((until - now) / 1000));
     const deprecated = want.preferredUntil <= now;
     const fresh = have === undefined;
     this.#o.control.put({
