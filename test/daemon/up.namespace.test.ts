@@ -1,80 +1,12 @@
-import type { ChildProcess } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ControlClient } from '../../src/control/client.js';
 import { Rtnetlink } from '../../src/linux/netlink/client.js';
-import { spawnIn } from '../../src/linux/netns.js';
 import { parseAddress } from '../../src/wire/address.js';
 import { A, B, TwoHosts, Udp } from '../dataplane/kernel.support.js';
 import { needsRoot } from '../support/root.js';
-
-const REHOME = resolve('bin/rehome.js');
-
-/** `rehome up` as a process in a namespace. */
-class Up {
-  readonly client: ControlClient;
-  readonly file: string;
-  readonly socket: string;
-  output = '';
-  child: ChildProcess | undefined;
-
-  constructor(
-    readonly namespace: string,
-    directory: string,
-    name = namespace,
-  ) {
-    this.socket = join(directory, `${name}.sock`);
-    this.file = join(directory, `${name}.toml`);
-    this.client = new ControlClient({ socket: this.socket });
-    this.write('');
-  }
-
-  write(more: string): void {
-    const insecure = 'security = "none"\nforce_insecure = true';
-    writeFileSync(this.file, `${insecure}\n${more}\n[control]\nsocket = "${this.socket}"\n`);
-  }
-
-  spawn(options: { uid?: number; gid?: number } = {}): Promise<number | null> {
-    const child = spawnIn(this.namespace, process.execPath, [REHOME, 'up', '--config', this.file], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...options,
-    });
-    this.child = child;
-    child.stdout?.on('data', (d) => (this.output += String(d)));
-    child.stderr?.on('data', (d) => (this.output += String(d)));
-    return new Promise((done) => child.once('exit', (code) => done(code)));
-  }
-
-  async start(): Promise<Promise<number | null>[]> {
-    const ended = this.spawn();
-    await expect.poll(() => this.output, { timeout: 15_000 }).toContain('"msg":"ready"');
-    return [ended];
-  }
-
-  async kill(signal: NodeJS.Signals): Promise<number | null> {
-    const { child } = this;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return null;
-    const ended = new Promise<number | null>((done) => child.once('exit', (code) => done(code)));
-    child.kill(signal);
-    return ended;
-  }
-}
-
-/** Everything that rehome could leave behind in a namespace. */
-function traces(namespace: string): string[] {
-  const netlink = new Rtnetlink(namespace);
-  try {
-    return [
-      ...netlink.links().map((l) => `link ${l.name}`),
-      ...netlink.rules().map((r) => `rule ${r.priority} ${r.protocol} ${r.action}`),
-      ...netlink.addresses().map((a) => `address ${a.address} ${a.index}`),
-    ].sort();
-  } finally {
-    netlink.close();
-  }
-}
+import { traces, Up } from './up-support.js';
 
 describe.skipIf(needsRoot() !== undefined)('rehome up in network namespaces', () => {
   let net: TwoHosts;

@@ -1,3 +1,4 @@
+import type { LocalIdentity } from '../../src/identity/hba-verifier.js';
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { generateHbaSet, prepareHbaSet, type HbaSet } from '../../src/identity/hba.js';
@@ -67,7 +68,7 @@ export function read(octets: Uint8Array): CgaParameters {
   return decoded.parameters;
 }
 
-export const addressesOf = (set: HbaSet): Address[] => set.addresses.map((a) => a.address);
+export const addressesOf = (set: LocalIdentity): Address[] => set.addresses.map((a) => a.address);
 
 /** A copy with one bit the other way; bit 0 is the first of octet 0. */
 export function flipped(octets: Uint8Array, bit: number): Uint8Array {

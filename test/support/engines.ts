@@ -1,4 +1,4 @@
-import { HostEngine } from '../../src/engine/host.js';
+import { HostEngine, type HostEngineOptions } from '../../src/engine/host.js';
 import type {
   ContextId,
   Effect,
@@ -85,11 +85,17 @@ export class TestHost {
   readonly #sent = new Map<ContextId, LivenessSample>();
   readonly random: RandomSource;
 
-  constructor(name: string, locators: LocalLocator[], config: EngineConfig, seed: number) {
+  constructor(
+    name: string,
+    locators: LocalLocator[],
+    config: EngineConfig,
+    seed: number,
+    more: Pick<HostEngineOptions, 'verifier' | 'firstGeneration'> = {},
+  ) {
     this.name = name;
     this.locators = locators;
     this.random = seeded(seed);
-    this.engine = new HostEngine({ config, random: this.random, now: ms(0) });
+    this.engine = new HostEngine({ config, random: this.random, now: ms(0), ...more });
   }
 
   address(i: number): Address {
@@ -133,12 +139,19 @@ export class Wire {
   /** Return true to lose a packet. */
   lose: (c: Omit<Crossed, 'lost'>) => boolean = () => false;
 
-  add(name: string, addresses: string[], config = testConfig(), seed = 1): TestHost {
+  add(
+    name: string,
+    addresses: readonly string[],
+    config = testConfig(),
+    seed = 1,
+    more: ConstructorParameters<typeof TestHost>[4] = {},
+  ): TestHost {
     const host = new TestHost(
       name,
       addresses.map((a, i) => locator(a, { ifindex: i + 1 })),
       config,
       seed + this.hosts.length,
+      more,
     );
     this.hosts.push(host);
     this.run(host, host.engine.setLocalLocators(host.locators, this.now));

@@ -222,17 +222,21 @@ describe('rtnetlink requests, octet by octet', () => {
     );
   });
 
-  it('RTM_NEWPREFIX', () => {
+  it.each([
+    ['older kernels', '03', true],
+    ['newer kernels, which copy the octet of the option', 'c0', true],
+    ['neither on the link nor for addresses', '20', false],
+  ])('RTM_NEWPREFIX of %s', (_what, flags, set) => {
     const prefix = unhex(
-      '0a 00 0000 04000000 03 40 03 00',
+      `0a 00 0000 04000000 03 40 ${flags} 00`,
       '1400 0100 20010db8000700000000000000000000',
       '0c00 0200 100e0000 201c0000',
     );
     expect(decodePrefix(prefix)).toEqual({
       index: 4,
       prefix: parsePrefix('2001:db8:7::/64'),
-      onLink: true,
-      autonomous: true,
+      onLink: set,
+      autonomous: set,
       preferredSeconds: 3600,
       validSeconds: 7200,
     });
