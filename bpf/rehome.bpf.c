@@ -299,14 +299,17 @@ INLINE int decode(struct __sk_buff *skb, struct ip6 *ip, struct context *context
   return PASS;
 }
 
+#include "strangers.h"
+
 INLINE int shim6_arrives(struct __sk_buff *skb, struct ip6 *ip, __u32 skipped, __u32 at) {
   __u8 shim[8];
   if (load_bytes(skb, L2 + IP6 + skipped, shim, SHIM)) return drop(C_DROP_MALFORMED);
+  if (!is_local(&ip->destination)) return PASS; // transit
   if (!(shim[2] & P_BIT)) {
+    if (!control_passes(skb, L2 + IP6 + skipped, &ip->source)) return drop(C_DROP_FLOOD);
     count(C_CONTROL_RECEIVED);
     return PASS;
   }
-  if (!is_local(&ip->destination)) return PASS; // transit
   if (shim[1] != 0) return drop(C_DROP_MALFORMED);
   if (shim[0] == SHIM6) return drop(C_DROP_NESTED);
   __u64 word;
@@ -314,6 +317,7 @@ INLINE int shim6_arrives(struct __sk_buff *skb, struct ip6 *ip, __u32 skipped, _
   __u64 tag = be64(word) & 0x00007fffffffffffULL;
   struct context *context = context_at(map_lookup(&by_tag, &tag));
   if (!context || context->local_tag != tag) {
+    if (!stranger_passes(PAYLOAD_OF_STRANGERS, &ip->source)) return drop(C_DROP_FLOOD);
     count(C_UNKNOWN_TAG); // on to the raw socket: the daemon answers R1bis (§7.17)
     return PASS;
   }

@@ -369,7 +369,12 @@ export class HostEngine implements HostEngineApi {
     if (!reach) return;
     const { message, source, destination } = received;
     if (message.message === 'keepalive') reach.reap.keepaliveReceived(this.#now);
-    else reach.reap.probeReceived(message, { local: destination, peer: source }, this.#now);
+    else {
+      const { log } = reach.reap;
+      const ignored = log.ignored;
+      reach.reap.probeReceived(message, { local: destination, peer: source }, this.#now);
+      this.#count('probe-reports-ignored', log.ignored - ignored);
+    }
     this.#touch(context);
   }
 
@@ -378,8 +383,8 @@ export class HostEngine implements HostEngineApi {
     this.#effects.push({ kind: 'remove', context: context.id as ContextId });
   }
 
-  #count(name: string): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  #count(name: string, by = 1): void {
+    if (by > 0) this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
   }
 
   #event(

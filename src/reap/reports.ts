@@ -34,6 +34,8 @@ export class ProbeLog {
   readonly #sent = new Map<number, SentProbe>();
   #received: ProbeReport[] = [];
   readonly #pairs = new Map<string, PairKnowledge>();
+  /** Reports of probes that we did not send, or no longer remember: mistakes, old news, or lies. */
+  ignored = 0;
 
   constructor(random: RandomSource) {
     this.#random = random;
@@ -89,7 +91,10 @@ export class ProbeLog {
     const seen: SentProbe[] = [];
     for (const r of reports) {
       const probe = this.#sent.get(r.nonce);
-      if (!probe || probe.pair.local !== r.source || probe.pair.peer !== r.destination) continue;
+      if (!probe || probe.pair.local !== r.source || probe.pair.peer !== r.destination) {
+        this.ignored++;
+        continue;
+      }
       const knowledge = this.knowledge(probe.pair);
       if (!probe.seenByPeer) {
         probe.seenByPeer = true;

@@ -181,6 +181,7 @@ export class Shim6 {
     const tag = decoded.header.receiverContextTag;
     core.count('received-payload-unknown');
     const context = core.table.byLocalTag(tag);
+    if (!context) core.count('unknown-tag');
     if (!context) return sendR1bis(core, this.#limiter, tag, source, destination);
     if (context.s.state === 'I1-SENT') return core.drop('payload-i1-sent');
     if (context.s.state === 'I2-SENT') return sendI2(core, context, context.s);
@@ -219,6 +220,7 @@ export class Shim6 {
     const { message, source, destination } = received;
     const tag = message.receiverContextTag;
     const context = core.table.byLocalTag(tag);
+    if (!context) core.count('unknown-tag');
     if (!context) return sendR1bis(core, this.#limiter, tag, source, destination);
     if (context.s.state === 'I1-SENT') return core.drop(`${message.message}-i1-sent`);
     if (context.s.state === 'I2-SENT') {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { RehomeError } from '../../wire/errors.js';
 import { addressFromBytes, samePair, type LocatorPair } from '../../wire/address.js';
@@ -146,7 +147,7 @@ export class KernelDataPath implements DataPath {
   #attachShim(object: LoadedObject, deliverAll: boolean): { close(): void } {
     const flags = deliverAll ? SETTING.deliverAllIcmp : 0;
     const { ifindex, peerIfindex } = this.#steering;
-    object.map('settings').set(u32Octets(0), settingsOctets(flags, ifindex));
+    object.map('settings').set(u32Octets(0), settingsOctets(flags, ifindex, randomBytes(8)));
     const links: BpfHandle[] = [];
     const close = (): void => links.forEach((link) => link.close());
     try {

@@ -28,9 +28,10 @@ export const COUNTER_NAMES = [
   'drop-headers-too-long',
   'drop-rewrite-failed',
   'drop-segmented',
+  'drop-flood',
 ] as const;
 
-export const SIZE = { context: 96, liveness: 64, flow: 40, event: 1296, settings: 16 } as const;
+export const SIZE = { context: 96, liveness: 64, flow: 40, event: 1296, settings: 24 } as const;
 export const FLAG = { shimmed: 1 } as const;
 export const SETTING = { deliverAllIcmp: 1 } as const;
 export const EVENT = { icmp: 1, bypass: 2 } as const;
@@ -87,12 +88,13 @@ export function contextOctets(slot: number, b: ContextBinding, uplink: Uplink): 
   return out;
 }
 
-/** `struct settings` */
-export function settingsOctets(flags: number, shimIfindex: number): Uint8Array {
+/** `struct settings`; `secret`: 8 octets that nobody can foresee. */
+export function settingsOctets(flags: number, shimIfindex: number, secret: Uint8Array): Uint8Array {
   const out = new Uint8Array(SIZE.settings);
   const view = new DataView(out.buffer);
   view.setUint32(0, flags, true);
   view.setUint32(4, shimIfindex, true);
+  out.set(secret.subarray(0, 8), 16);
   return out;
 }
 
