@@ -38,6 +38,7 @@ const STATIC = 4;
 const EVERYTHING: Prefix = { address: UNSPECIFIED, length: 0 };
 const TABLE_EMULATOR = 100;
 const TABLE_MAIN = 254;
+const TABLE_LOCAL = 255;
 const RULE_STRANGER = 9_000;
 const RULE_EMULATOR = 10_000;
 const RULE_FOREIGN = 11_000;
@@ -126,7 +127,15 @@ function buildStranger(entry: LabEntry, router: Rtnetlink, mtu: number): void {
     netlink.addAddress({ ...gateway, address: STRANGER_ADDRESS, index });
     const route = { destination: EVERYTHING, gateway: STRANGER_ROUTER, index, protocol: STATIC };
     netlink.addRoute(route);
-    // Everything of the stranger's /48 that is not on the link is the stranger's own.
+    // Everything of the stranger's /48 that is not on the link is the stranger's own, address or not.
+    netlink.setLink('lo', { up: true });
+    netlink.addRoute({
+      type: 'local',
+      destination: STRANGER_PREFIX,
+      index: netlink.index('lo'),
+      table: TABLE_LOCAL,
+      protocol: STATIC,
+    });
     router.addRoute({
       destination: STRANGER_PREFIX,
       gateway: STRANGER_ADDRESS,

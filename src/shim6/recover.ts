@@ -6,6 +6,7 @@ import {
   isContacted,
   knowsOwnLocator,
   knowsPeerLocator,
+  type Contacted,
   type Context,
   type I2bisSent,
 } from './context.js';
@@ -143,6 +144,16 @@ export function retryI2bis(core: Core, context: Context, s: I2bisSent): void {
   core.table.transition(context, next);
   core.listener.lostContact(context);
   sendI1(core, context, next);
+}
+
+/**
+ * The peer names CT(local): it has the context, and the R1bis was forged or is old (§16.2). Without this, one R1bis would
+ * end failure detection for half a minute (docs/decisions/0010-r1bis-disproved.md).
+ */
+export function notLost(core: Core, context: Contacted, s: I2bisSent): void {
+  const { peerTag, peer, pair, update } = s;
+  core.count('recoveries-disproved');
+  core.table.transition(context, { state: 'ESTABLISHED', peerTag, peer, pair, update });
 }
 
 /** §7.20 */

@@ -21,7 +21,15 @@ import {
 } from './context.js';
 import { onI1, onI2, onR1, onR2, retryI1, retryI2, sendI2, start } from './establish.js';
 import { onError, onIcmp, type IcmpVerdict } from './errors.js';
-import { onI2bis, onR1bis, R1bisLimiter, retryI2bis, sendI2bis, sendR1bis } from './recover.js';
+import {
+  notLost,
+  onI2bis,
+  onR1bis,
+  R1bisLimiter,
+  retryI2bis,
+  sendI2bis,
+  sendR1bis,
+} from './recover.js';
 import type { Refusal } from './refusals.js';
 import { onUpdateAcknowledgement, onUpdateRequest, retryUpdate, tellOwnSet } from './update.js';
 
@@ -181,13 +189,18 @@ export class Shim6 {
     const tag = decoded.header.receiverContextTag;
     core.count('received-payload-unknown');
     const context = core.table.byLocalTag(tag);
-    if (!context) core.count('unknown-tag');
-    if (!context) return sendR1bis(core, this.#limiter, tag, source, destination);
+    if (!context) return this.#unknown(tag, source, destination);
     if (context.s.state === 'I1-SENT') return core.drop('payload-i1-sent');
     if (context.s.state === 'I2-SENT') return sendI2(core, context, context.s);
     if (!knowsPeerLocator(context.s.peer, source)) return core.drop('payload-foreign-source');
     // The data path was told of this context just now: the packet was on its way up already.
     core.drop('payload-late');
+  }
+
+  /** §7.17: whoever sends it may have a context that we have lost, or guess. */
+  #unknown(tag: ContextTag, source: Address, destination: Address): void {
+    this.#core.count('unknown-tag');
+    sendR1bis(this.#core, this.#limiter, tag, source, destination);
   }
 
   /** §12.4 */
@@ -220,8 +233,7 @@ export class Shim6 {
     const { message, source, destination } = received;
     const tag = message.receiverContextTag;
     const context = core.table.byLocalTag(tag);
-    if (!context) core.count('unknown-tag');
-    if (!context) return sendR1bis(core, this.#limiter, tag, source, destination);
+    if (!context) return this.#unknown(tag, source, destination);
     if (context.s.state === 'I1-SENT') return core.drop(`${message.message}-i1-sent`);
     if (context.s.state === 'I2-SENT') {
       // §10.4, §10.5: the peer has the context, our R2 was lost. Without CT(peer) there is no more to do yet.
@@ -235,8 +247,8 @@ export class Shim6 {
     }
     context.lastActivity = core.now;
     if (message.message === 'keepalive' || message.message === 'probe') {
-      // RFC 5534 §5.1: valid in ESTABLISHED only.
-      if (context.s.state !== 'ESTABLISHED') return core.drop(`${message.message}-i2bis-sent`);
+      // RFC 5534 §5.1: valid in ESTABLISHED only, which the context is after all.
+      if (context.s.state === 'I2BIS-SENT') notLost(core, context, context.s);
       return core.listener.reap(context, { ...received, message });
     }
     if (context.s.state === 'I2BIS-SENT') sendI2bis(core, context, context.s);

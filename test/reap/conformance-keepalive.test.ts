@@ -217,13 +217,24 @@ describe('received keepalives', () => {
     expect(p.view?.reap?.state).toBe('exploring');
   });
 
-  it('count for nothing in I2BIS-SENT [RFC5534-5.1-3]', () => {
+  it('in I2BIS-SENT: who names our tag has lost nothing; the context is ESTABLISHED after all [RFC5534 §5.1] [RFC5533 §16.2]', () => {
     const p = new Puppet({ shim6: { ...RFC5533, i2bisTimeout: 1_000_000 } })
       .initiated()
       .pass(90_000)
       .toI2bisSent();
+    expect(p.view?.state).toBe('I2BIS-SENT');
     p.pass(14_000).say(keepalive(p)).pass(1_400);
-    expect(p.view?.reap?.state).toBe('exploring');
+    expect(p.view?.state).toBe('ESTABLISHED');
+    expect(p.engine.counters()['recoveries-disproved']).toBe(1);
+    expect(p.view?.reap?.state).toBe('operational');
+    // With another tag it says nothing.
+    const q = new Puppet({ shim6: { ...RFC5533, i2bisTimeout: 1_000_000 } })
+      .initiated()
+      .pass(90_000)
+      .toI2bisSent();
+    q.pass(14_000).say(keepalive(q, OTHER_TAG)).pass(1_400);
+    expect(q.view?.state).toBe('I2BIS-SENT');
+    expect(q.view?.reap?.state).toBe('exploring');
   });
 });
 
