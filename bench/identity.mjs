@@ -83,6 +83,15 @@ const contestants = {
   'hybrid, 3 HBA + 2 signed, new peer': () =>
     need(new HbaVerifier().verify(cgaUlid, cgaList, cgaProof).ok),
   'hybrid, 3 HBA + 2 signed, known peer': () => need(warm.verify(cgaUlid, cgaList, cgaProof).ok),
+  'the same, with a new list each time': (() => {
+    const lists = [1, 2].map((generation) => ({ ...cgaList, generation }));
+    const proofs = lists.map(({ generation }) => ({
+      ...cgaProof,
+      signature: signLocators(privateKey, generation, signed.map(parseAddress)),
+    }));
+    let turn = 0;
+    return () => need(warm.verify(cgaUlid, lists[(turn ^= 1)], proofs[turn]).ok);
+  })(),
   'forged parameters, refused': (() => {
     const forged = octets.slice();
     forged[0] ^= 1;
