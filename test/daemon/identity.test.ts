@@ -140,7 +140,7 @@ describe.each(['hba', 'hybrid', 'cga'] as const)('a host with identity %s', (kin
     expect(statSync(join(directory, 'identities.json')).mode & 0o777).toBe(0o600);
   });
 
-  it('keeps its addresses over a restart, without a new search', async () => {
+  it('keeps its addresses over a restart, without a new search [RFC3972-4-4]', async () => {
     const host = new Host(kind);
     host.give(P.slice(0, 2));
     await host.start();
@@ -192,7 +192,7 @@ describe.each(['hba', 'hybrid', 'cga'] as const)('a host with identity %s', (kin
     expect(host.control.puts.length, 'and is left alone otherwise').toBe(puts);
   });
 
-  it('tries again with the next collision count when an address is taken [RFC3972 §4]', async () => {
+  it('tries again with the next collision count when an address is taken [RFC3972 §4] [RFC3972-4-2]', async () => {
     const host = new Host(kind);
     const asked: Address[] = [];
     host.taken = (address) => {
@@ -244,7 +244,7 @@ describe.each(['hba', 'hybrid', 'cga'] as const)('a host with identity %s', (kin
 });
 
 describe('a new prefix', () => {
-  it('hba: means a new set; the old one stays, deprecated, until nobody uses it [RFC5535 §8.1]', async () => {
+  it('hba: means a new set; the old one stays, deprecated, until nobody uses it [RFC5535 §8.1] [RFC5535-8.1-1]', async () => {
     const host = new Host('hba');
     host.give(P.slice(0, 2));
     await host.start();
@@ -407,7 +407,7 @@ describe('the state directory', () => {
     expect(() => store.key(other)).toThrow(/RSA/);
   });
 
-  it('leaves out what was made with another key', async () => {
+  it('leaves out what was made with another key [RFC3972-7.1-1]', async () => {
     const host = new Host('hybrid');
     host.give([P[0]!]);
     await host.start();

@@ -249,7 +249,7 @@ describe('the log', () => {
 });
 
 describe('randomness', () => {
-  it('is uniform enough to tell a broken source, of every length', () => {
+  it('is uniform enough to tell a broken source, of every length [RFC3972-7.2-1]', () => {
     const random = systemRandom();
     const draws = Array.from({ length: 4_000 }, () => random.uniform());
     expect(draws.every((d) => d >= 0 && d < 1)).toBe(true);

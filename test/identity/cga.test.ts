@@ -43,20 +43,23 @@ const IGNORED = [6, 7].map((bit) => IDENTIFIER + bit);
 const SEC_BITS = [0, 1, 2].map((bit) => IDENTIFIER + bit);
 
 describe('CGA generation', () => {
-  it.each([0, 1] as const)('makes addresses that verify, with Sec %i [RFC3972 §4]', (sec) => {
-    for (const key of ['rsa384', 'rsa512', 'rsa1024', 'rsa2048'] as const) {
-      for (const collisionCount of [0, 1, 2]) {
-        const made = make({ sec, key, collisionCount });
-        const bytes = addressToBytes(made.address);
-        expect(verifyCga(made.address, read(made.parameters))).toEqual({ ok: true });
-        expect(secOf(bytes)).toBe(sec);
-        expect((bytes[8] ?? 0) & 3, 'u and g are zero').toBe(0);
-        expect(toHex(bytes.subarray(0, 8))).toBe('20010db8000a0001');
+  it.each([0, 1] as const)(
+    'makes addresses that verify, with Sec %i [RFC3972 §4] [RFC3972-4-3]',
+    (sec) => {
+      for (const key of ['rsa384', 'rsa512', 'rsa1024', 'rsa2048'] as const) {
+        for (const collisionCount of [0, 1, 2]) {
+          const made = make({ sec, key, collisionCount });
+          const bytes = addressToBytes(made.address);
+          expect(verifyCga(made.address, read(made.parameters))).toEqual({ ok: true });
+          expect(secOf(bytes)).toBe(sec);
+          expect((bytes[8] ?? 0) & 3, 'u and g are zero').toBe(0);
+          expect(toHex(bytes.subarray(0, 8))).toBe('20010db8000a0001');
+        }
       }
-    }
-  });
+    },
+  );
 
-  it('makes another address for every collision count, and stops after the third [RFC3972 §4]', () => {
+  it('makes another address for every collision count, and stops after the third [RFC3972 §4] [RFC3972-4-2]', () => {
     const addresses = [0, 1, 2].map((collisionCount) => make({ collisionCount }).address);
     expect(new Set(addresses).size).toBe(3);
     expect(nextCollisionCount(0)).toBe(1);
@@ -101,7 +104,7 @@ describe('CGA verification', () => {
     },
   );
 
-  it('ignores u, g and a Sec that is lower: 4 (Sec + 1) addresses match [RFC3972 §5]', () => {
+  it('ignores u, g and a Sec that is lower: 4 (Sec + 1) addresses match [RFC3972 §5] [RFC3972-5-1]', () => {
     const { address, parameters } = make({ sec: 1 });
     const accepted = Array.from({ length: 32 }, (_, i) => {
       const bytes = addressToBytes(address).slice();
@@ -112,7 +115,7 @@ describe('CGA verification', () => {
     expect(accepted.slice(0, 8)).toEqual(Array(8).fill(true));
   });
 
-  it('refuses parameters with one wrong bit, wherever it is [RFC3972 §5]', () => {
+  it('refuses parameters with one wrong bit, wherever it is [RFC3972 §5] [RFC3972-5-1]', () => {
     const { address, parameters } = make({
       sec: 1,
       key: 'rsa512',
@@ -135,7 +138,7 @@ describe('CGA verification', () => {
     ]);
   });
 
-  it('refuses collision counts over 2 before anything else [RFC3972 §5]', () => {
+  it('refuses collision counts over 2 before anything else [RFC3972 §5] [RFC3972-5-2]', () => {
     const { address, parameters } = make();
     for (const count of [3, 128, 255]) {
       const octets = parameters.slice();
@@ -144,14 +147,14 @@ describe('CGA verification', () => {
     }
   });
 
-  it('does not look into extensions that it does not know, and hashes them [RFC3972 §5]', () => {
+  it('does not look into extensions that it does not know, and hashes them [RFC3972 §5] [RFC3972-5-5] [RFC3972-3-5]', () => {
     const ext = encodeExtensions([{ type: 0xfffe, data: octet(1, 4) }]);
     const { address, parameters } = make({ ext });
     expect(verifyCga(address, read(parameters))).toEqual({ ok: true });
     expect(verifyCga(address, read(parameters.slice(0, -ext.length))).ok).toBe(false);
   });
 
-  it('knows all eight values of Sec [RFC3972 §5]', () => {
+  it('knows all eight values of Sec [RFC3972 §5] [RFC3972-5-4]', () => {
     for (let sec = 0; sec <= 7; sec++) {
       const value = concatBytes(octet(0, 2 * sec), octet(1, 14 - 2 * sec));
       expect(secOfHash2(value)).toBe(sec);

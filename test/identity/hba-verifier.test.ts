@@ -155,7 +155,7 @@ describe('the CGA method', () => {
     ).toEqual(bad);
   });
 
-  it('refuses a missing signature, a random number for a key, a short key [RFC5533 §16]', () => {
+  it('refuses a missing signature, a random number for a key, a short key [RFC5533 §16] [RFC3972-6-2]', () => {
     const verifier = new HbaVerifier();
     expect(verifier.verify(h, list(9, [h, HBA], [extra, CGA]), proof(pds(hybrid)))).toEqual({
       ok: false,
@@ -249,7 +249,7 @@ describe('our own lists', () => {
     expect(new HbaVerifier().verify(a, ...said(mine, a, [a, extra]))).toMatchObject({ index: 1 });
   });
 
-  it('hybrid: locators outside of the set are signed [RFC5535 §8.1]', () => {
+  it('hybrid: locators outside of the set are signed [RFC5535 §8.1] [RFC5535-8.1-1]', () => {
     const mine = new HbaVerifier({ identities: [hybridIdentity] });
     const [l, p] = said(mine, h, [h, extra, i], 77);
     expect(l.locators.map((x) => x.method)).toEqual([HBA, CGA, HBA]);

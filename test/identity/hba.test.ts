@@ -73,7 +73,7 @@ describe('HBA set generation', () => {
     }
   });
 
-  it('a collision of one address makes all of them anew [RFC5535 §6]', () => {
+  it('a collision of one address makes all of them anew [RFC5535 §6] [RFC5535-6-3]', () => {
     const sets = [0, 1, 2].map((collisionCount) => makeSet({ collisionCount }));
     expect(new Set(sets.flatMap(addressesOf)).size).toBe(9);
     for (const set of sets) {
@@ -99,7 +99,7 @@ describe('HBA set generation', () => {
     expect(() => makeSet({ prefixes: names })).toThrow(expect.objectContaining({ code }));
   });
 
-  it('knows Sec 0, 1 and 2 only [RFC5535 §6]', () => {
+  it('knows Sec 0, 1 and 2 only [RFC5535 §6] [RFC4982-4.1-1]', () => {
     const input = { prefixes: prefixes(A), key: { extendedModifier: octet(0x81, 48) } };
     expect(prepareHbaSet({ ...input, sec: 2 }).sec).toBe(2);
     expect(() => prepareHbaSet({ ...input, sec: 3 })).toThrow(/Sec 0, 1 and 2/);
@@ -134,7 +134,7 @@ describe('HBA verification', () => {
     );
   });
 
-  it('refuses every address with one wrong bit [RFC5535 §7.2]', () => {
+  it('refuses every address with one wrong bit [RFC5535 §7.2] [RFC5535-7.2-1]', () => {
     const set = makeSet({ sec: 1 });
     const parameters = read(set.addresses[2]!.parameters);
     for (const { address } of set.addresses) {

@@ -37,7 +37,7 @@ describe('the CGA Parameters data structure', () => {
     });
   });
 
-  it('round-trips with any extensions [RFC4581 §2]', () => {
+  it('round-trips with any extensions [RFC4581 §2] [RFC4581-2-1]', () => {
     const extension = fc.record({
       type: fc.integer({ min: 0, max: 0xffff }).filter((type) => type !== 0x0012),
       data: fc.uint8Array({ maxLength: 40 }),
@@ -52,7 +52,7 @@ describe('the CGA Parameters data structure', () => {
     );
   });
 
-  it('encodes an extension as type, length, data [RFC4581 §2]', () => {
+  it('encodes an extension as type, length, data [RFC4581 §2] [RFC4581-2-1]', () => {
     expect(toHex(encodeExtensions([{ type: 0xfffd, data: octet(7, 3) }]))).toBe('fffd0003070707');
   });
 
@@ -93,7 +93,7 @@ describe('the CGA Parameters data structure', () => {
     );
   });
 
-  it('encodes no collision count but 0, 1 and 2 [RFC3972 §3]', () => {
+  it('encodes no collision count but 0, 1 and 2 [RFC3972 §3] [RFC3972-3-1]', () => {
     for (const collisionCount of [-1, 3, 255, 0.5, NaN]) {
       const fields = {
         modifier: octet(1, 16),
@@ -124,14 +124,14 @@ describe('the CGA Parameters data structure', () => {
 describe('the Multi-Prefix extension', () => {
   const bytes = prefixes(A, B).map((p) => addressToBytes(p.address).subarray(0, 8));
 
-  it('has P in the first bit of the first octet after the length, and 31 zero bits [RFC5535 §5]', () => {
+  it('has P in the first bit of the first octet after the length, and 31 zero bits [RFC5535 §5] [RFC5535-5-1]', () => {
     const encoded = (publicKey: boolean): string =>
       toHex(encodeExtensions([multiPrefixExtension({ publicKey, prefixes: bytes })]));
     expect(encoded(true)).toBe('0012001480000000' + '20010db8000a0001' + '20010db8000b0002');
     expect(encoded(false)).toBe('0012001400000000' + '20010db8000a0001' + '20010db8000b0002');
   });
 
-  it('says with P whether there is a public key [RFC5535 §5]', () => {
+  it('says with P whether there is a public key [RFC5535 §5] [RFC5535-5-2]', () => {
     for (const publicKey of [true, false]) {
       const parameters = read(
         with_(encodeExtensions([multiPrefixExtension({ publicKey, prefixes: bytes })])),
@@ -142,7 +142,7 @@ describe('the Multi-Prefix extension', () => {
     expect(hasPublicKey(read(with_(new Uint8Array(0))))).toBe(true);
   });
 
-  it('is read with any reserved bits set, which is not P [RFC5535 §5]', () => {
+  it('is read with any reserved bits set, which is not P [RFC5535 §5] [RFC5535-5-1]', () => {
     const octets = with_(hex('0012 000c 7fffffff 20010db8000a0001'));
     expect(read(octets).multiPrefix?.publicKey).toBe(false);
     expect(read(with_(hex('0012 000c ffffffff 20010db8000a0001'))).multiPrefix?.publicKey).toBe(

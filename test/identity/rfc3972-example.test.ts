@@ -41,7 +41,7 @@ describe('the example of RFC 3972 appendix A', () => {
     expect(secOfHash2(value)).toBe(1);
   });
 
-  it('the search finds it with the second hash, and not with the first [RFC3972 §4]', () => {
+  it('the search finds it with the second hash, and not with the first [RFC3972 §4] [RFC3972-4-1]', () => {
     expect(searchHash2(task, FIRST, 1)).toEqual({ modifier: undefined, hashes: 1 });
     expect(searchHash2(task, FIRST, 100)).toEqual({ modifier: FINAL, hashes: 2 });
   });
@@ -52,7 +52,7 @@ describe('the example of RFC 3972 appendix A', () => {
     expect(toHex(hash1(octets))).toBe('fd4a5bf6ffb4ca6c');
   });
 
-  it('the address and its parameters [RFC3972 §4]', () => {
+  it('the address and its parameters [RFC3972 §4] [RFC3972-3-6]', () => {
     const made = generateCga({
       prefix: parsePrefix('fe80::/64'),
       publicKey: KEY,
@@ -63,7 +63,7 @@ describe('the example of RFC 3972 appendix A', () => {
     expect(made.parameters).toEqual(parametersWith(FINAL));
   });
 
-  it('the address verifies; with the first modifier it does not [RFC3972 §5]', () => {
+  it('the address verifies; with the first modifier it does not [RFC3972 §5] [RFC3972-5-1]', () => {
     const address = parseAddress('fe80::3c4a:5bf6:ffb4:ca6c');
     expect(verifyCga(address, read(parametersWith(FINAL)))).toEqual({ ok: true });
     expect(verifyCga(address, read(parametersWith(FIRST)))).toEqual({

@@ -13,7 +13,7 @@ import { flipped, hex, octet, privateKey, publicKey, type KeyName } from './supp
 
 describe('RSA keys as DER SubjectPublicKeyInfo', () => {
   it.each(['rsa384', 'rsa512', 'rsa1024', 'rsa2048'] as const)(
-    'reads %s, whatever follows it [RFC3972 §3]',
+    'reads %s, whatever follows it [RFC3972 §3] [RFC3972-3-2]',
     (name: KeyName) => {
       const octets = publicKey(name);
       const bits = Number(name.slice(3));
@@ -78,7 +78,7 @@ describe('RSA keys as DER SubjectPublicKeyInfo', () => {
     expect(parseRsaKey(key('00ff', '83')).ok).toBe(false);
   });
 
-  it('refuses other algorithms [RFC3972 §3]', () => {
+  it('refuses other algorithms [RFC3972 §3] [RFC3972-3-3]', () => {
     const { publicKey: ec } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
     const octets = ec.export({ type: 'spki', format: 'der' });
     expect(parseRsaKey(octets)).toMatchObject({ ok: false, reason: 'not-an-rsa-key' });
@@ -101,7 +101,7 @@ describe('RSA keys as DER SubjectPublicKeyInfo', () => {
     );
   });
 
-  it('takes 384 bits and more for generation, not less [RFC3972 §3]', () => {
+  it('takes 384 bits and more for generation, not less [RFC3972 §3] [RFC3972-3-4]', () => {
     expect(checkGenerationKey(publicKey('rsa384')).modulusBits).toBe(384);
     const short = encodeExtendedModifier(concatBytes(octet(0, 1), octet(0xff, 47)));
     const code = expect.objectContaining({ code: 'REHOME_E_PUBLIC_KEY' });
@@ -121,7 +121,7 @@ describe('RSA keys as DER SubjectPublicKeyInfo', () => {
 });
 
 describe('the Extended Modifier as a key [RFC5535 §6]', () => {
-  it('is a SubjectPublicKeyInfo with rsaEncryption that others can read [RFC5535 §6]', () => {
+  it('is a SubjectPublicKeyInfo with rsaEncryption that others can read [RFC5535 §6] [RFC5535-6-1]', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 48, maxLength: 48 }), (value) => {
         value[0] = (value[0] ?? 0) | 0x80;

@@ -17,7 +17,7 @@ const KEY = privateKey('rsa1024');
 const PUBLIC = loadPublicKey(publicKey('rsa1024'))!;
 
 describe('signatures over locator lists', () => {
-  it('are over message type, generation and locators in order [RFC5533 §5.15.5]', () => {
+  it('are over message type, generation and locators in order [RFC5533 §5.15.5] [RFC3972-7.4-1]', () => {
     expect(toHex(SHIM6_MESSAGE_TYPE)).toBe('4a3056624858574b3655416f506a6d48');
     expect(toHex(signedOctets(0x01020304, [x, y]))).toBe(
       '4a3056624858574b3655416f506a6d48' +
