@@ -215,6 +215,39 @@ describe('floods of I2', () => {
   });
 });
 
+describe('the name of another', () => {
+  it('is not believed from a foreign address, with a list or without, before its owner comes [RFC4218 §4.1.3]', () => {
+    const victim = new Victim();
+    const [owner, thief] = [inSite(1, 1), inSite(0x6666, 1)];
+    const thiefs = hbaIdentity(['2001:db8:6666::/64', '2001:db8:6667::/64'], 0x13);
+    const pair: Shim6Option = { option: 'ulidPair', senderUlid: owner, receiverUlid: B };
+    const [r1] = victim.hear(thief, {
+      ...(i1(9) as MessageOf<'i1'>),
+      options: [pair],
+    }) as [MessageOf<'r1'>];
+    for (const extra of [
+      [],
+      [{ option: 'locatorList', generation: 1, locators: [{ address: owner, method: 254 }] }],
+      [
+        { option: 'locatorList', generation: 1, locators: [{ address: thief, method: 1 }] },
+        { option: 'cgaParameterDataStructure', parameters: thiefs.addresses[0]!.parameters },
+      ],
+    ] as const) {
+      const i2: ControlMessage = {
+        message: 'i2',
+        initiatorContextTag: contextTag(9),
+        initiatorNonce: 2,
+        responderNonce: r1.responderNonce,
+        options: [...r1.options, pair, ...extra],
+      };
+      expect(victim.hear(thief, i2)).toEqual([]);
+    }
+    expect(victim.engine.contexts()).toEqual([]);
+    expect(victim.count('drop-i2-foreign-source')).toBe(2);
+    expect(victim.establish(owner, 10).map((m) => m.message)).toEqual(['r2']);
+  });
+});
+
 describe('a table full of contexts that nobody uses', () => {
   it('one site gets no more than a quarter once half is taken', () => {
     const victim = new Victim(400);

@@ -213,6 +213,23 @@ describe.each(['hba', 'hybrid', 'cga'] as const)('a host with identity %s', (kin
     expect(Math.max(...records.map((r) => r.collisionCount))).toBeGreaterThan(0);
   });
 
+  it('makes the set anew once, also when several of its addresses are taken', async () => {
+    const host = new Host(kind);
+    const first = new Set<Address>();
+    host.taken = (address) => {
+      if (first.size < 3) first.add(address);
+      return first.has(address);
+    };
+    host.give(P.slice(0, 3));
+    await host.start();
+    await host.pass(5_000);
+    expect(host.shape()).toBe('a b c');
+    expect(host.keeper.identities.map((i) => i.record.collisionCount)).toEqual(
+      kind === 'cga' ? [1, 1, 1] : [1],
+    );
+    expect(new IdentityStore(directory).records()).toHaveLength(kind === 'cga' ? 3 : 1);
+  });
+
   it('gives a prefix up after three collisions, and says what may be wrong', async () => {
     const host = new Host(kind);
     host.taken = (address) => prefixContains(parsePrefix(P[0]!), address);

@@ -293,4 +293,32 @@ describe('exploration', () => {
     c.until(501);
     expect(c.reap.state).toBe('exploring');
   });
+
+  it('a hint counts once in a Send Timeout, and the current pair is probed along: what is forged moves nothing', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const b = new Bench(seed);
+      b.out();
+      expect(b.reap.hint(ms(0))).toBe(true);
+      expect(b.reap.hint(ms(0))).toBe(false);
+      b.until(501);
+      const probes = b.sent.filter((x) => x.message.message === 'probe');
+      expect(probes.map((x) => x.pair)).toHaveLength(2);
+      expect(probes[0]?.pair).toEqual(pair(1, 1));
+      expect(probes[1]?.pair).not.toEqual(pair(1, 1));
+      // The peer has heard both; the current one is among them.
+      const reports = probes.flatMap((x) =>
+        x.message.message === 'probe' ? [x.message.sent[0]!] : [],
+      );
+      b.probe('inboundOk', [...reports].reverse(), pair(1, 1));
+      expect(b.reap.state).toBe('operational');
+      expect(b.moves).toEqual([]);
+      // The next one has to wait.
+      b.out();
+      expect(b.reap.hint(ms(b.now))).toBe(false);
+      b.in();
+      b.until(15_001);
+      b.out();
+      expect(b.reap.hint(ms(b.now))).toBe(true);
+    }
+  });
 });
