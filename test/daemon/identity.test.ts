@@ -228,6 +228,8 @@ describe.each(['hba', 'hybrid', 'cga'] as const)('a host with identity %s', (kin
       kind === 'cga' ? [1, 1, 1] : [1],
     );
     expect(new IdentityStore(directory).records()).toHaveLength(kind === 'cga' ? 3 : 1);
+    const made = host.notes.filter((n) => n.startsWith('info identity-made'));
+    expect(made).toHaveLength(kind === 'cga' ? 6 : 2);
   });
 
   it('gives a prefix up after three collisions, and says what may be wrong', async () => {
