@@ -1,35 +1,20 @@
-import type { Clock, Timer } from '../../daemon/clock.js';
+import type { Timer } from '../../daemon/clock.js';
 import { PROTOCOL } from '../../wire/ipv6.js';
 import { addMs, type Millis } from '../../wire/units.js';
 import { buildTcp, isSegment, type Datagram } from '../packets.js';
-import type { ByteSource } from './byte-source.js';
-import type { DatagramFlow } from './datagrams.js';
+import { RtoEstimator } from './rto.js';
+import { SEGMENT, WINDOW, type StreamOptions } from './stream.js';
 
-export interface StreamOptions extends DatagramFlow {
-  readonly clock: Clock;
-  readonly bytes: ByteSource;
-  /** Octets of payload per segment. Default 1400. */
-  readonly segment?: number;
-  /** Octets the receiver lets be on the way. Default 1 MiB. */
-  readonly window?: number;
-}
-
-const SEGMENT = 1_400;
-const WINDOW = 1 << 20;
 const INITIAL_WINDOW = 10; // segments, RFC 6928
-const INITIAL_RTO = 1_000; // RFC 6298 §2
-const MIN_RTO = 200; // as Linux has it
-const MAX_RTO = 120_000;
-
-const EMPTY = new Uint8Array(0);
 
 /**
  * The sending half of a small TCP: cumulative acknowledgements, slow start and congestion avoidance, fast retransmit
- * (RFC 5681, RFC 6582), a retransmission timer that doubles (RFC 6298). No handshake: ports are open at both ends.
+ * (RFC 5681, RFC 6582), a tail loss probe, then a retransmission timer that doubles, both as Linux times them.
  */
 export class StreamSender {
   readonly #options: StreamOptions;
   readonly #segment: number;
+  readonly #rto = new RtoEstimator();
   #limit = Infinity;
   #unacknowledged = 0;
   #next = 0;
@@ -41,16 +26,18 @@ export class StreamSender {
   #duplicates = 0;
   /** In fast recovery until this octet is acknowledged. */
   #recoverUntil: number | undefined;
-  #smoothed: number | undefined;
-  #variance = 0;
-  #fastest = Infinity;
-  #rto = INITIAL_RTO;
+  /** After a timeout: until this octet is acknowledged, the window is not halved again. */
+  #lossUntil: number | undefined;
+  /** A tail loss probe is out; no second one until this octet is acknowledged. */
+  #probedUntil: number | undefined;
   /** The octet whose acknowledgement gives a round trip time, and when it left (Karn: never a retransmitted one). */
   #timed: { readonly end: number; readonly at: Millis } | undefined;
   #timer: Timer | undefined;
   #started = false;
   retransmissions = 0;
   timeouts = 0;
+  tailProbes = 0;
+  onDone: () => void = () => undefined;
 
   constructor(options: StreamOptions) {
     this.#options = options;
@@ -82,16 +69,25 @@ export class StreamSender {
     this.#limit = Math.min(this.#limit, this.#farthest);
   }
 
+  /** Gives the port back; nothing is sent any more. */
+  close(): void {
+    this.#started = false;
+    this.#cancel();
+    this.#options.from.listen(PROTOCOL.tcp, this.#options.sourcePort, undefined);
+  }
+
   #push(): void {
     if (!this.#started) return;
     const window = Math.min(this.#congestionWindow, this.#peerWindow);
+    let sent = false;
     while (this.#next < this.#limit) {
       const length = Math.min(this.#segment, this.#limit - this.#next);
       if (this.#next + length - this.#unacknowledged > window) break;
       this.#emit(this.#next, length);
       this.#next += length;
+      sent = true;
     }
-    if (this.#next > this.#unacknowledged) this.#armIfIdle();
+    if (sent && (this.#timer === undefined || this.#mayProbe())) this.#arm();
   }
 
   #emit(offset: number, length: number): void {
@@ -123,6 +119,10 @@ export class StreamSender {
     if (acknowledged > this.#unacknowledged) this.#advance(acknowledged);
     else if (acknowledged === this.#unacknowledged && this.#next > acknowledged) this.#duplicate();
     this.#push();
+    if (this.done && this.#started) {
+      this.#started = false;
+      this.onDone();
+    }
   }
 
   #advance(acknowledged: number): void {
@@ -130,31 +130,34 @@ export class StreamSender {
     this.#unacknowledged = acknowledged;
     this.#next = Math.max(this.#next, acknowledged);
     this.#duplicates = 0;
+    this.#rto.progress();
     this.#measure(acknowledged);
+    if (acknowledged >= (this.#lossUntil ?? Infinity)) this.#lossUntil = undefined;
+    if (acknowledged >= (this.#probedUntil ?? Infinity)) this.#probedUntil = undefined;
     if (this.#recoverUntil !== undefined && acknowledged < this.#recoverUntil) {
       this.#emit(acknowledged, Math.min(this.#segment, this.#farthest - acknowledged)); // RFC 6582 §3.2
     } else if (this.#recoverUntil !== undefined) {
       this.#recoverUntil = undefined;
       this.#congestionWindow = this.#threshold;
     } else if (this.#congestionWindow < this.#threshold) {
-      this.#congestionWindow += Math.min(octets, this.#segment);
+      this.#congestionWindow += Math.min(octets, 2 * this.#segment); // RFC 3465, L = 2
     } else {
-      this.#congestionWindow += (this.#segment * this.#segment) / this.#congestionWindow;
+      this.#congestionWindow +=
+        (this.#segment * Math.min(octets, 2 * this.#segment)) / this.#congestionWindow;
     }
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    if (this.#next > acknowledged) this.#armIfIdle();
+    this.#arm();
   }
 
   #duplicate(): void {
     this.#duplicates++;
     if (this.#recoverUntil !== undefined) {
       this.#congestionWindow += this.#segment;
-    } else if (this.#duplicates === 3) {
+    } else if (this.#duplicates === 3 && this.#lossUntil === undefined) {
       this.#halve();
       this.#recoverUntil = this.#farthest;
       this.#congestionWindow = this.#threshold + 3 * this.#segment;
       this.#emit(this.#unacknowledged, this.#resend());
+      this.#arm();
     }
   }
 
@@ -171,116 +174,76 @@ export class StreamSender {
     if (this.#timed === undefined || acknowledged < this.#timed.end) return;
     const rtt = this.#options.clock.now() - this.#timed.at;
     this.#timed = undefined;
-    this.#fastest = Math.min(this.#fastest, rtt);
+    this.#rto.sample(rtt);
     // A queue builds up: leave slow start before it overflows, as HyStart does (RFC 9406).
-    if (rtt > 1.5 * this.#fastest + 4) {
+    if (rtt > 1.5 * this.#rto.fastest + 4) {
       this.#threshold = Math.min(this.#threshold, this.#congestionWindow);
     }
-    if (this.#smoothed === undefined) {
-      this.#smoothed = rtt;
-      this.#variance = rtt / 2;
-    } else {
-      this.#variance = 0.75 * this.#variance + 0.25 * Math.abs(this.#smoothed - rtt);
-      this.#smoothed = 0.875 * this.#smoothed + 0.125 * rtt;
-    }
-    const rto = this.#smoothed + Math.max(MIN_RTO, 4 * this.#variance);
-    this.#rto = Math.min(MAX_RTO, rto);
   }
 
-  #armIfIdle(): void {
-    if (this.#timer !== undefined) return;
+  /** A tail loss probe comes before a timeout, never after one and never during fast recovery (RFC 8985 §7.2). */
+  #mayProbe(): boolean {
+    return (
+      this.#recoverUntil === undefined &&
+      this.#lossUntil === undefined &&
+      this.#probedUntil === undefined
+    );
+  }
+
+  /** Starts the timer that is due for what is out, anew. */
+  #arm(): void {
+    this.#cancel();
+    const flight = this.#next - this.#unacknowledged;
+    if (flight <= 0) return;
+    const probe = this.#mayProbe()
+      ? this.#rto.probeTimeout(Math.ceil(flight / this.#segment))
+      : undefined;
+    if (probe === undefined) this.#after(this.#rto.rto, () => this.#timeout());
+    else this.#after(probe, () => this.#tailProbe());
+  }
+
+  #after(delay: number, action: () => void): void {
     const { clock } = this.#options;
-    this.#timer = clock.at(addMs(clock.now(), this.#rto), () => this.#timeout());
+    this.#timer = clock.at(addMs(clock.now(), delay), () => {
+      this.#timer = undefined;
+      action();
+    });
+  }
+
+  #cancel(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /** Something new where the peer's window has room, else the last segment again; then the full timeout. */
+  #tailProbe(): void {
+    if (this.#unacknowledged >= this.#next) return;
+    this.tailProbes++;
+    const length = Math.min(this.#segment, this.#limit - this.#next);
+    if (length > 0 && this.#next + length - this.#unacknowledged <= this.#peerWindow) {
+      this.#emit(this.#next, length);
+      this.#next += length;
+    } else {
+      const last = Math.max(this.#unacknowledged, this.#next - this.#segment);
+      this.#emit(last, this.#next - last);
+    }
+    this.#probedUntil = this.#farthest;
+    this.#arm();
   }
 
   /** Everything not acknowledged goes again, from the start of the window. */
   #timeout(): void {
-    this.#timer = undefined;
     if (this.#unacknowledged >= this.#next) return;
     this.timeouts++;
-    this.#halve();
-    this.#rto = Math.min(MAX_RTO, 2 * this.#rto);
+    if (this.#lossUntil === undefined) this.#halve();
+    this.#lossUntil = this.#farthest;
+    this.#rto.ranOut();
     this.#congestionWindow = this.#segment;
     this.#recoverUntil = undefined;
+    this.#probedUntil = undefined;
     this.#duplicates = 0;
     this.#timed = undefined;
     this.#next = this.#unacknowledged;
     this.#push();
-  }
-}
-
-/** The receiving half: puts segments in order, checks every octet, acknowledges every segment. */
-export class StreamReceiver {
-  readonly #options: StreamOptions;
-  readonly #window: number;
-  readonly #early = new Map<number, Uint8Array>();
-  #earlyOctets = 0;
-  /** Octets delivered in order to the application. */
-  received = 0;
-  /** Of these, how many were the right ones. */
-  verified = 0;
-  onBytes: (octets: number) => void = () => undefined;
-
-  constructor(options: StreamOptions) {
-    this.#options = options;
-    this.#window = options.window ?? WINDOW;
-    options.to.listen(PROTOCOL.tcp, options.destinationPort, (datagram) => this.#take(datagram));
-  }
-
-  #take(datagram: Datagram): void {
-    if (!isSegment(datagram) || datagram.source !== this.#options.source) return;
-    const { sequence, payload } = datagram;
-    if (sequence > this.received) this.#keep(sequence, payload);
-    else if (sequence + payload.length > this.received) {
-      this.#deliver(payload.subarray(this.received - sequence));
-      this.#drain();
-    }
-    this.#acknowledge();
-  }
-
-  #keep(sequence: number, payload: Uint8Array): void {
-    if (this.#early.has(sequence) || this.#earlyOctets + payload.length > this.#window) return;
-    this.#early.set(sequence, payload);
-    this.#earlyOctets += payload.length;
-  }
-
-  #drain(): void {
-    for (;;) {
-      const payload = this.#early.get(this.received);
-      if (payload === undefined) break;
-      this.#forget(this.received, payload);
-      this.#deliver(payload);
-    }
-    for (const [sequence, payload] of this.#early) {
-      if (sequence < this.received) this.#forget(sequence, payload);
-    }
-  }
-
-  #forget(sequence: number, payload: Uint8Array): void {
-    this.#early.delete(sequence);
-    this.#earlyOctets -= payload.length;
-  }
-
-  #deliver(payload: Uint8Array): void {
-    this.verified += this.#options.bytes.matching(payload, this.received);
-    this.received += payload.length;
-    this.onBytes(payload.length);
-  }
-
-  #acknowledge(): void {
-    const { to, source, destination, sourcePort, destinationPort } = this.#options;
-    to.send(
-      buildTcp({
-        source: destination,
-        destination: source,
-        sourcePort: destinationPort,
-        destinationPort: sourcePort,
-        sequence: 0,
-        acknowledgement: this.received,
-        window: this.#window - this.#earlyOctets,
-        fin: false,
-        payload: EMPTY,
-      }),
-    );
   }
 }
