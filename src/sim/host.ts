@@ -4,9 +4,11 @@ import { MemoryDataPath } from '../dataplane/memory.js';
 import { HostEngine } from '../engine/host.js';
 import type { EngineConfig, EngineEvent, HostEngineApi, LocalLocator } from '../engine/types.js';
 import { addressFromBytes, type Address } from '../wire/address.js';
+import type { PathStrategy } from '../reap/strategy.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Endpoint, Network } from './network.js';
 import { parseTransport, type Datagram } from './packets.js';
+import type { Exit } from './site.js';
 
 export interface SimHostOptions {
   readonly name: string;
@@ -20,6 +22,10 @@ export interface SimHostOptions {
   readonly onError: (host: SimHost, error: unknown, during: string) => void;
   readonly intervals?: Partial<DriverIntervals>;
   readonly mtu?: number;
+  /** How this host orders pairs; default: shuffled. */
+  readonly strategy?: PathStrategy;
+  /** The site's exit routers, one for each locator; undefined: the providers are the host's own. */
+  readonly exits?: readonly Exit[];
   /** False: a plain host without rehome, which answers nothing of protocol 140. */
   readonly rehome?: boolean;
 }
@@ -95,8 +101,13 @@ export class SimHost implements Endpoint {
   /** A fresh daemon that knows the locators and nothing else. */
   restart(): void {
     if (this.#daemon !== undefined || this.#options.rehome === false) return;
-    const { clock, config, random, mtu, intervals } = this.#options;
-    const engine = new HostEngine({ config, random, now: clock.now() });
+    const { clock, config, random, mtu, intervals, strategy } = this.#options;
+    const engine = new HostEngine({
+      config,
+      random,
+      now: clock.now(),
+      ...(strategy === undefined ? {} : { strategy }),
+    });
     const dataPath = new MemoryDataPath({
       now: () => clock.now(),
       toNetwork: (packet) => this.#transmit(packet),
@@ -158,7 +169,8 @@ export class SimHost implements Endpoint {
     for (const address of this.#locators) this.#options.network.detach(address);
     this.#locators = [...locators];
     this.#local = new Set(locators);
-    for (const address of locators) this.#options.network.attach(address, this);
+    const { network, exits } = this.#options;
+    for (const [i, address] of locators.entries()) network.attach(address, this, exits?.[i]);
   }
 
   /** No provider takes a packet whose source is not of its prefix (RFC 2827). */

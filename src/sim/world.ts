@@ -1,5 +1,6 @@
 import type { EngineConfig, EngineEvent } from '../engine/types.js';
 import { REAP_PROFILES, type ReapProfileName } from '../reap/constants.js';
+import type { PathStrategy } from '../reap/strategy.js';
 import { RFC5533 } from '../shim6/constants.js';
 import { parseAddress, type Address } from '../wire/address.js';
 import { VirtualClock } from './clock.js';
@@ -38,6 +39,8 @@ export const simAddress = (host: number, provider: number): Address =>
 export interface WorldOptions {
   readonly seed: string | number;
   readonly paths?: Partial<PathSettings>;
+  /** One for each host; default: shuffled order. */
+  readonly strategy?: () => PathStrategy;
   readonly onEvent?: (host: SimHost, event: EngineEvent) => void;
   /** Default: throw, which ends the run. */
   readonly onError?: (host: SimHost, error: unknown, during: string) => void;
@@ -62,7 +65,7 @@ export class World {
     name: string,
     locators: number | readonly Address[],
     config: EngineConfig,
-    more: Partial<Pick<SimHostOptions, 'intervals' | 'mtu' | 'rehome'>> = {},
+    more: Partial<Pick<SimHostOptions, 'intervals' | 'mtu' | 'rehome' | 'exits'>> = {},
   ): SimHost {
     const number = this.hosts.length + 1;
     const addresses =
@@ -78,6 +81,7 @@ export class World {
       locators: addresses,
       onEvent: (from, event) => this.#options.onEvent?.(from, event),
       onError: (from, error, during) => this.#failed(from, error, during),
+      ...(this.#options.strategy === undefined ? {} : { strategy: this.#options.strategy() }),
       ...more,
     });
     this.hosts.push(host);

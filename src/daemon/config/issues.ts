@@ -126,6 +126,15 @@ function unknownKey(
 ): ConfigIssue {
   const at = [...path, key] as (string | number)[];
   const known = words.knownKeys(path as (string | number)[]);
+  if (known.includes(key)) {
+    // Known, but not together with what else is there.
+    return {
+      line: positions.lineOf(at),
+      key: keyText(at),
+      problem: 'does not go with the other keys here',
+      remedy: remedyFor(path, words),
+    };
+  }
   const meant = suggest(key, known);
   return {
     line: positions.lineOf(at),
