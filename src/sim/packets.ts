@@ -2,6 +2,7 @@ import { addressFromBytes, addressToBytes, type Address } from '../wire/address.
 import { setU16, setU32, u16, u32, u8 } from '../wire/bytes.js';
 import { foldChecksum, sumWords } from '../wire/checksum.js';
 import { IPV6_HEADER, PROTOCOL } from '../wire/ipv6.js';
+import type { Range } from './apps/ranges.js';
 
 /**
  * What the simulator's transports put into IPv6 packets: real UDP and TCP headers with real checksums over the
@@ -23,11 +24,15 @@ export interface Segment extends Datagram {
   /** Octets, rounded down to a multiple of 1024 on the wire. */
   readonly window: number;
   readonly fin: boolean;
+  /** Selective acknowledgements (RFC 2018), the newest first; at most three. */
+  readonly sack: readonly Range[];
 }
 
 const UDP_HEADER = 8;
 const TCP_HEADER = 20;
 const WINDOW_UNIT = 1024;
+const MAX_SACK = 3;
+const OPTION = { end: 0, nop: 1, sack: 5 } as const;
 const FLAG = { fin: 0x01, ack: 0x10 } as const;
 
 function checksum(packet: Uint8Array, protocol: number): number {
@@ -56,13 +61,25 @@ export function buildUdp(datagram: Omit<Datagram, 'protocol'>): Uint8Array {
   return out;
 }
 
-export function buildTcp(segment: Omit<Segment, 'protocol'>): Uint8Array {
-  const out = start({ ...segment, protocol: PROTOCOL.tcp }, TCP_HEADER, segment.payload);
+export function buildTcp(
+  segment: Omit<Segment, 'protocol' | 'sack'> & Partial<Pick<Segment, 'sack'>>,
+): Uint8Array {
+  const sack = (segment.sack ?? []).slice(0, MAX_SACK);
+  const header = TCP_HEADER + (sack.length === 0 ? 0 : 4 + 8 * sack.length);
+  const out = start({ ...segment, protocol: PROTOCOL.tcp }, header, segment.payload);
   setU32(out, IPV6_HEADER + 4, segment.sequence);
   setU32(out, IPV6_HEADER + 8, segment.acknowledgement);
-  out[IPV6_HEADER + 12] = (TCP_HEADER / 4) << 4;
+  out[IPV6_HEADER + 12] = (header / 4) << 4;
   out[IPV6_HEADER + 13] = FLAG.ack | (segment.fin ? FLAG.fin : 0);
   setU16(out, IPV6_HEADER + 14, Math.min(0xffff, Math.floor(segment.window / WINDOW_UNIT)));
+  if (sack.length > 0) {
+    const at = IPV6_HEADER + TCP_HEADER;
+    out.set([OPTION.nop, OPTION.nop, OPTION.sack, 2 + 8 * sack.length], at);
+    for (const [i, [from, to]] of sack.entries()) {
+      setU32(out, at + 4 + 8 * i, from);
+      setU32(out, at + 8 + 8 * i, to);
+    }
+  }
   setU16(out, IPV6_HEADER + 16, checksum(out, PROTOCOL.tcp));
   return out;
 }
@@ -70,8 +87,7 @@ export function buildTcp(segment: Omit<Segment, 'protocol'>): Uint8Array {
 /** The UDP datagram or TCP segment in a whole packet without extension headers; undefined: another, or a bad checksum. */
 export function parseTransport(packet: Uint8Array): Datagram | undefined {
   const protocol = u8(packet, 6);
-  const header =
-    protocol === PROTOCOL.udp ? UDP_HEADER : protocol === PROTOCOL.tcp ? TCP_HEADER : undefined;
+  const header = headerLength(packet, protocol);
   if (header === undefined || packet.length < IPV6_HEADER + header) return undefined;
   if (packet.length !== IPV6_HEADER + u16(packet, 4) || checksum(packet, protocol) !== 0) {
     return undefined;
@@ -83,18 +99,41 @@ export function parseTransport(packet: Uint8Array): Datagram | undefined {
     sourcePort: u16(packet, IPV6_HEADER),
     destinationPort: u16(packet, IPV6_HEADER + 2),
     payload: packet.subarray(IPV6_HEADER + header),
-    ...(protocol === PROTOCOL.tcp ? tcpFields(packet) : {}),
+    ...(protocol === PROTOCOL.tcp ? tcpFields(packet, header) : {}),
   };
 }
 
-const tcpFields = (
-  packet: Uint8Array,
-): Pick<Segment, 'sequence' | 'acknowledgement' | 'window' | 'fin'> => ({
+function headerLength(packet: Uint8Array, protocol: number): number | undefined {
+  if (protocol === PROTOCOL.udp) return UDP_HEADER;
+  if (protocol !== PROTOCOL.tcp || packet.length < IPV6_HEADER + TCP_HEADER) return undefined;
+  return Math.max(TCP_HEADER, (u8(packet, IPV6_HEADER + 12) >>> 4) * 4);
+}
+
+const tcpFields = (packet: Uint8Array, header: number): Omit<Segment, keyof Datagram> => ({
   sequence: u32(packet, IPV6_HEADER + 4),
   acknowledgement: u32(packet, IPV6_HEADER + 8),
   window: u16(packet, IPV6_HEADER + 14) * WINDOW_UNIT,
   fin: (u8(packet, IPV6_HEADER + 13) & FLAG.fin) !== 0,
+  sack: sackOf(packet, IPV6_HEADER + TCP_HEADER, IPV6_HEADER + header),
 });
+
+function sackOf(packet: Uint8Array, from: number, end: number): Range[] {
+  for (let at = from; at < end;) {
+    const kind = u8(packet, at);
+    if (kind === OPTION.end) break;
+    const length = kind === OPTION.nop ? 1 : at + 1 < end ? u8(packet, at + 1) : 0;
+    if (length === 0 || at + length > end) break;
+    if (kind === OPTION.sack) {
+      const count = Math.floor((length - 2) / 8);
+      return Array.from({ length: count }, (_, i): Range => [
+        u32(packet, at + 2 + 8 * i),
+        u32(packet, at + 6 + 8 * i),
+      ]);
+    }
+    at += length;
+  }
+  return [];
+}
 
 export const isSegment = (datagram: Datagram): datagram is Segment =>
   datagram.protocol === PROTOCOL.tcp;

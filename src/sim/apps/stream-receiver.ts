@@ -2,6 +2,7 @@ import type { Timer } from '../../daemon/clock.js';
 import { PROTOCOL } from '../../wire/ipv6.js';
 import { addMs } from '../../wire/units.js';
 import { buildTcp, isSegment, type Datagram } from '../packets.js';
+import { Ranges, type Range } from './ranges.js';
 import { WINDOW, type StreamOptions } from './stream.js';
 
 const EMPTY = new Uint8Array(0);
@@ -16,6 +17,9 @@ export class StreamReceiver {
   readonly #options: StreamOptions;
   readonly #window: number;
   readonly #early = new Map<number, Uint8Array>();
+  readonly #ranges = new Ranges();
+  /** What to tell of `#ranges`: the one that grew last comes first (RFC 2018 §4). */
+  #newest: Range | undefined;
   #earlyOctets = 0;
   #owed: Timer | undefined;
   /** Octets delivered in order to the application. */
@@ -55,6 +59,7 @@ export class StreamReceiver {
     if (this.#early.has(sequence) || this.#earlyOctets + payload.length > this.#window) return;
     this.#early.set(sequence, payload);
     this.#earlyOctets += payload.length;
+    this.#newest = this.#ranges.add(sequence, sequence + payload.length);
   }
 
   #drain(): void {
@@ -67,6 +72,7 @@ export class StreamReceiver {
     for (const [sequence, payload] of this.#early) {
       if (sequence < this.received) this.#forget(sequence, payload);
     }
+    this.#ranges.dropBelow(this.received);
   }
 
   #forget(sequence: number, payload: Uint8Array): void {
@@ -95,7 +101,16 @@ export class StreamReceiver {
         window: this.#window - this.#earlyOctets,
         fin: false,
         payload: EMPTY,
+        sack: this.#sack(),
       }),
     );
+  }
+
+  #sack(): Range[] {
+    const newest = this.#newest;
+    const all = this.#ranges.list;
+    if (newest === undefined || all.length < 2) return [...all];
+    const first = all.filter((range) => range[0] <= newest[0] && newest[0] < range[1]);
+    return [...first, ...all.filter((range) => range !== first[0])];
   }
 }

@@ -1,20 +1,24 @@
 import type { Timer } from '../../daemon/clock.js';
 import { PROTOCOL } from '../../wire/ipv6.js';
 import { addMs, type Millis } from '../../wire/units.js';
-import { buildTcp, isSegment, type Datagram } from '../packets.js';
+import { buildTcp, isSegment, type Datagram, type Segment } from '../packets.js';
+import { Ranges } from './ranges.js';
 import { RtoEstimator } from './rto.js';
 import { SEGMENT, WINDOW, type StreamOptions } from './stream.js';
 
 const INITIAL_WINDOW = 10; // segments, RFC 6928
+const DUPLICATES = 3;
 
 /**
- * The sending half of a small TCP: cumulative acknowledgements, slow start and congestion avoidance, fast retransmit
- * (RFC 5681, RFC 6582), a tail loss probe, then a retransmission timer that doubles, both as Linux times them.
+ * The sending half of a small TCP: slow start and congestion avoidance (RFC 5681), recovery with selective
+ * acknowledgements (RFC 6675), a tail loss probe, then a retransmission timer that doubles, both as Linux times them.
  */
 export class StreamSender {
   readonly #options: StreamOptions;
   readonly #segment: number;
   readonly #rto = new RtoEstimator();
+  /** What the receiver has beyond the cumulative acknowledgement. */
+  readonly #sacked = new Ranges();
   #limit = Infinity;
   #unacknowledged = 0;
   #next = 0;
@@ -26,6 +30,8 @@ export class StreamSender {
   #duplicates = 0;
   /** In fast recovery until this octet is acknowledged. */
   #recoverUntil: number | undefined;
+  /** In fast recovery: holes below this octet have been sent again. */
+  #resentTo = 0;
   /** After a timeout: until this octet is acknowledged, the window is not halved again. */
   #lossUntil: number | undefined;
   /** A tail loss probe is out; no second one until this octet is acknowledged. */
@@ -76,18 +82,44 @@ export class StreamSender {
     this.#options.from.listen(PROTOCOL.tcp, this.#options.sourcePort, undefined);
   }
 
+  /** Octets on the way, as far as we can know. */
+  get #flight(): number {
+    const all = this.#next - this.#unacknowledged;
+    if (this.#recoverUntil === undefined) return all - this.#sacked.octets;
+    // Unless they were sent again, holes below what has arrived are lost.
+    const known = Math.max(this.#sacked.end, this.#unacknowledged);
+    const resent = Math.min(this.#resentTo, known) - this.#unacknowledged;
+    const arrived = this.#sacked.within(this.#unacknowledged, this.#unacknowledged + resent);
+    return this.#next - known + Math.max(0, resent) - arrived;
+  }
+
   #push(): void {
     if (!this.#started) return;
-    const window = Math.min(this.#congestionWindow, this.#peerWindow);
     let sent = false;
-    while (this.#next < this.#limit) {
-      const length = Math.min(this.#segment, this.#limit - this.#next);
-      if (this.#next + length - this.#unacknowledged > window) break;
-      this.#emit(this.#next, length);
-      this.#next += length;
+    while (this.#flight + this.#segment <= this.#congestionWindow) {
+      if (!this.#resendHole() && !this.#sendNew()) break;
       sent = true;
     }
     if (sent && (this.#timer === undefined || this.#mayProbe())) this.#arm();
+  }
+
+  #resendHole(): boolean {
+    if (this.#recoverUntil === undefined) return false;
+    const hole = this.#sacked.hole(Math.max(this.#resentTo, this.#unacknowledged));
+    if (hole === undefined) return false;
+    const length = Math.min(this.#segment, hole[1] - hole[0]);
+    this.#emit(hole[0], length);
+    this.#resentTo = hole[0] + length;
+    return true;
+  }
+
+  #sendNew(): boolean {
+    const from = this.#sacked.skip(this.#next); // after a timeout: not what has arrived
+    const length = Math.min(this.#segment, this.#limit - from);
+    if (length <= 0 || from + length - this.#unacknowledged > this.#peerWindow) return false;
+    this.#emit(from, length);
+    this.#next = from + length;
+    return true;
   }
 
   #emit(offset: number, length: number): void {
@@ -116,6 +148,7 @@ export class StreamSender {
     this.#peerWindow = datagram.window;
     const acknowledged = datagram.acknowledgement;
     if (acknowledged > this.#farthest) return;
+    this.#hearSack(datagram);
     if (acknowledged > this.#unacknowledged) this.#advance(acknowledged);
     else if (acknowledged === this.#unacknowledged && this.#next > acknowledged) this.#duplicate();
     this.#push();
@@ -123,6 +156,13 @@ export class StreamSender {
       this.#started = false;
       this.onDone();
     }
+  }
+
+  #hearSack({ acknowledgement, sack }: Segment): void {
+    for (const [from, to] of sack) {
+      if (from >= acknowledgement && to > from && to <= this.#farthest) this.#sacked.add(from, to);
+    }
+    this.#sacked.dropBelow(acknowledgement);
   }
 
   #advance(acknowledged: number): void {
@@ -134,40 +174,38 @@ export class StreamSender {
     this.#measure(acknowledged);
     if (acknowledged >= (this.#lossUntil ?? Infinity)) this.#lossUntil = undefined;
     if (acknowledged >= (this.#probedUntil ?? Infinity)) this.#probedUntil = undefined;
-    if (this.#recoverUntil !== undefined && acknowledged < this.#recoverUntil) {
-      this.#emit(acknowledged, Math.min(this.#segment, this.#farthest - acknowledged)); // RFC 6582 §3.2
-    } else if (this.#recoverUntil !== undefined) {
+    if (this.#recoverUntil === undefined)
+      this.#grow(Math.min(octets, 2 * this.#segment)); // RFC 3465
+    else if (acknowledged >= this.#recoverUntil) {
       this.#recoverUntil = undefined;
       this.#congestionWindow = this.#threshold;
-    } else if (this.#congestionWindow < this.#threshold) {
-      this.#congestionWindow += Math.min(octets, 2 * this.#segment); // RFC 3465, L = 2
-    } else {
-      this.#congestionWindow +=
-        (this.#segment * Math.min(octets, 2 * this.#segment)) / this.#congestionWindow;
     }
     this.#arm();
   }
 
-  #duplicate(): void {
-    this.#duplicates++;
-    if (this.#recoverUntil !== undefined) {
-      this.#congestionWindow += this.#segment;
-    } else if (this.#duplicates === 3 && this.#lossUntil === undefined) {
-      this.#halve();
-      this.#recoverUntil = this.#farthest;
-      this.#congestionWindow = this.#threshold + 3 * this.#segment;
-      this.#emit(this.#unacknowledged, this.#resend());
-      this.#arm();
-    }
+  #grow(octets: number): void {
+    this.#congestionWindow +=
+      this.#congestionWindow < this.#threshold
+        ? octets
+        : (this.#segment * octets) / this.#congestionWindow;
   }
 
-  #resend(): number {
-    return Math.min(this.#segment, this.#farthest - this.#unacknowledged);
+  #duplicate(): void {
+    this.#duplicates++;
+    if (this.#recoverUntil !== undefined || this.#lossUntil !== undefined) return;
+    const ahead = this.#sacked.end - this.#unacknowledged;
+    if (this.#duplicates < DUPLICATES && ahead <= DUPLICATES * this.#segment) return;
+    this.#halve();
+    this.#recoverUntil = this.#farthest;
+    this.#congestionWindow = this.#threshold;
+    const first = Math.min(this.#segment, this.#farthest - this.#unacknowledged);
+    this.#emit(this.#unacknowledged, first);
+    this.#resentTo = this.#unacknowledged + first;
+    this.#arm();
   }
 
   #halve(): void {
-    const flight = this.#next - this.#unacknowledged;
-    this.#threshold = Math.max(flight / 2, 2 * this.#segment);
+    this.#threshold = Math.max((this.#next - this.#unacknowledged) / 2, 2 * this.#segment);
   }
 
   #measure(acknowledged: number): void {
@@ -219,11 +257,7 @@ export class StreamSender {
   #tailProbe(): void {
     if (this.#unacknowledged >= this.#next) return;
     this.tailProbes++;
-    const length = Math.min(this.#segment, this.#limit - this.#next);
-    if (length > 0 && this.#next + length - this.#unacknowledged <= this.#peerWindow) {
-      this.#emit(this.#next, length);
-      this.#next += length;
-    } else {
+    if (!this.#sendNew()) {
       const last = Math.max(this.#unacknowledged, this.#next - this.#segment);
       this.#emit(last, this.#next - last);
     }
