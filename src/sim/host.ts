@@ -3,11 +3,11 @@ import type { Clock } from '../daemon/clock.js';
 import { MemoryDataPath } from '../dataplane/memory.js';
 import { HostEngine } from '../engine/host.js';
 import type { EngineConfig, EngineEvent, HostEngineApi, LocalLocator } from '../engine/types.js';
-import { addressFromBytes, type Address } from '../wire/address.js';
+import type { Address } from '../wire/address.js';
 import type { PathStrategy } from '../reap/strategy.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Endpoint, Network } from './network.js';
-import { parseTransport, type Datagram } from './packets.js';
+import { addressAt, parseTransport, type Datagram } from './packets.js';
 import type { Exit } from './site.js';
 
 export interface SimHostOptions {
@@ -137,7 +137,7 @@ export class SimHost implements Endpoint {
   }
 
   deliver(packet: Uint8Array): void {
-    const destination = addressFromBytes(packet, 24);
+    const destination = addressAt(packet, 24);
     const daemon = this.#daemon;
     if (!this.#local.has(destination) && daemon?.dataPath.isLocal(destination) !== true) {
       this.dropped['not-local']++;
@@ -175,7 +175,7 @@ export class SimHost implements Endpoint {
 
   /** No provider takes a packet whose source is not of its prefix (RFC 2827). */
   #transmit(packet: Uint8Array): void {
-    if (this.#local.has(addressFromBytes(packet, 8))) this.#options.network.send(packet);
+    if (this.#local.has(addressAt(packet, 8))) this.#options.network.send(packet);
     else this.dropped['source-not-local']++;
   }
 

@@ -14,7 +14,7 @@ export interface Endpoint {
 
 export type Fate = 'sent' | 'lost' | 'cut' | 'overflow' | 'no-route' | 'filtered' | 'arrived';
 
-/** Sees every packet as it is sent, and what became of it; `arrived` and a loss on the way come later. */
+/** Sees every packet as it is sent, and what became of it; a loss on the way comes later. */
 export type Tap = (packet: Uint8Array, fate: Fate) => void;
 
 interface Attachment {
@@ -24,11 +24,15 @@ interface Attachment {
 }
 
 const HEADER = 40;
-const prefixAt = (packet: Uint8Array, from: number): string =>
-  Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength).toString(
-    'latin1',
-    from,
-    from + 8,
+const word = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+/** Eight octets as four characters. */
+const prefixAt = (packet: Uint8Array, at: number): string =>
+  String.fromCharCode(
+    word(packet, at),
+    word(packet, at + 2),
+    word(packet, at + 4),
+    word(packet, at + 6),
   );
 
 /** The first 64 bits of an address: what the network routes by. */
@@ -48,6 +52,7 @@ export class Network {
   #defaults: PathSettings;
   #common: Link;
   #tap: Tap | undefined;
+  #arrivals = false;
   /** Packets to a prefix that nobody has. */
   unroutable = 0;
   /** Packets that a provider's ingress filter dropped. */
@@ -70,8 +75,10 @@ export class Network {
     this.#attached.delete(prefixKey(locator));
   }
 
-  tap(tap: Tap | undefined): void {
+  /** `arrivals`: the tap is also told of each packet that arrived. */
+  tap(tap: Tap | undefined, arrivals = false): void {
     this.#tap = tap;
+    this.#arrivals = arrivals;
   }
 
   settings(source: Address, destination: Address): PathSettings {
@@ -139,7 +146,7 @@ export class Network {
   }
 
   #deliver(endpoint: Endpoint, packet: Uint8Array): void {
-    this.#tap?.(packet, 'arrived');
+    if (this.#arrivals) this.#tap?.(packet, 'arrived');
     endpoint.deliver(packet);
   }
 

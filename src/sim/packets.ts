@@ -1,3 +1,4 @@
+import { addressKey } from '../dataplane/memory/flows.js';
 import { addressFromBytes, addressToBytes, type Address } from '../wire/address.js';
 import { setU16, setU32, u16, u32, u8 } from '../wire/bytes.js';
 import { foldChecksum, sumWords } from '../wire/checksum.js';
@@ -28,6 +29,22 @@ export interface Segment extends Datagram {
   readonly sack: readonly Range[];
 }
 
+/** Text of addresses that were seen: making it anew for each packet would be most of the work. */
+const seen = new Map<string, Address>();
+const REMEMBERED = 1 << 19;
+
+/** The address at `at` as text. */
+export function addressAt(packet: Uint8Array, at: number): Address {
+  const key = addressKey(packet, at);
+  let address = seen.get(key);
+  if (address === undefined) {
+    address = addressFromBytes(packet, at);
+    if (seen.size >= REMEMBERED) seen.clear();
+    seen.set(key, address);
+  }
+  return address;
+}
+
 const UDP_HEADER = 8;
 const TCP_HEADER = 20;
 const WINDOW_UNIT = 1024;
@@ -40,11 +57,12 @@ function checksum(packet: Uint8Array, protocol: number): number {
   return foldChecksum(sumWords(packet, 8, packet.length, length + protocol));
 }
 
-function start(from: Omit<Datagram, 'payload'>, header: number, payload: Uint8Array): Uint8Array {
+function start(protocol: number, from: Omit<Datagram, 'protocol'>, header: number): Uint8Array {
+  const { payload } = from;
   const out = new Uint8Array(IPV6_HEADER + header + payload.length);
   out[0] = 0x60;
   setU16(out, 4, header + payload.length);
-  out[6] = from.protocol;
+  out[6] = protocol;
   out[7] = 64;
   out.set(addressToBytes(from.source), 8);
   out.set(addressToBytes(from.destination), 24);
@@ -55,7 +73,7 @@ function start(from: Omit<Datagram, 'payload'>, header: number, payload: Uint8Ar
 }
 
 export function buildUdp(datagram: Omit<Datagram, 'protocol'>): Uint8Array {
-  const out = start({ ...datagram, protocol: PROTOCOL.udp }, UDP_HEADER, datagram.payload);
+  const out = start(PROTOCOL.udp, datagram, UDP_HEADER);
   setU16(out, IPV6_HEADER + 4, out.length - IPV6_HEADER);
   setU16(out, IPV6_HEADER + 6, checksum(out, PROTOCOL.udp) || 0xffff); // RFC 8200 §8.1
   return out;
@@ -66,7 +84,7 @@ export function buildTcp(
 ): Uint8Array {
   const sack = (segment.sack ?? []).slice(0, MAX_SACK);
   const header = TCP_HEADER + (sack.length === 0 ? 0 : 4 + 8 * sack.length);
-  const out = start({ ...segment, protocol: PROTOCOL.tcp }, header, segment.payload);
+  const out = start(PROTOCOL.tcp, segment, header);
   setU32(out, IPV6_HEADER + 4, segment.sequence);
   setU32(out, IPV6_HEADER + 8, segment.acknowledgement);
   out[IPV6_HEADER + 12] = (header / 4) << 4;
@@ -94,8 +112,8 @@ export function parseTransport(packet: Uint8Array): Datagram | undefined {
   }
   return {
     protocol,
-    source: addressFromBytes(packet, 8),
-    destination: addressFromBytes(packet, 24),
+    source: addressAt(packet, 8),
+    destination: addressAt(packet, 24),
     sourcePort: u16(packet, IPV6_HEADER),
     destinationPort: u16(packet, IPV6_HEADER + 2),
     payload: packet.subarray(IPV6_HEADER + header),

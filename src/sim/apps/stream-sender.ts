@@ -123,7 +123,7 @@ export class StreamSender {
   }
 
   #emit(offset: number, length: number): void {
-    const { from, bytes, clock } = this.#options;
+    const { from, bytes, clock, source, destination, sourcePort, destinationPort } = this.#options;
     if (offset < this.#farthest) {
       this.retransmissions++;
       if (this.#timed !== undefined && offset < this.#timed.end) this.#timed = undefined;
@@ -133,7 +133,10 @@ export class StreamSender {
     this.#farthest = Math.max(this.#farthest, offset + length);
     from.send(
       buildTcp({
-        ...this.#options,
+        source,
+        destination,
+        sourcePort,
+        destinationPort,
         sequence: offset,
         acknowledgement: 0,
         window: WINDOW,
