@@ -14,7 +14,7 @@ export interface Endpoint {
 
 export type Fate = 'sent' | 'lost' | 'cut' | 'overflow' | 'no-route' | 'filtered' | 'arrived';
 
-/** Sees every packet as it is sent, and what became of it; a loss on the way comes later. */
+/** Sees every packet as it is sent and what became of it, or what became of it in the end. */
 export type Tap = (packet: Uint8Array, fate: Fate) => void;
 
 interface Attachment {
@@ -51,8 +51,8 @@ export class Network {
   readonly #paths = new Map<string, Link>();
   #defaults: PathSettings;
   #common: Link;
-  #tap: Tap | undefined;
-  #arrivals = false;
+  readonly #taps = new Set<Tap>();
+  readonly #endTaps = new Set<Tap>();
   /** Packets to a prefix that nobody has. */
   unroutable = 0;
   /** Packets that a provider's ingress filter dropped. */
@@ -75,10 +75,16 @@ export class Network {
     this.#attached.delete(prefixKey(locator));
   }
 
-  /** `arrivals`: the tap is also told of each packet that arrived. */
-  tap(tap: Tap | undefined, arrivals = false): void {
-    this.#tap = tap;
-    this.#arrivals = arrivals;
+  /** Told once for each packet, when it is sent. Returns its removal. */
+  tap(tap: Tap): () => void {
+    this.#taps.add(tap);
+    return () => void this.#taps.delete(tap);
+  }
+
+  /** Told of the end of each packet that was sent: `arrived`, lost at the receiver's site, `no-route`. */
+  tapEnds(tap: Tap): () => void {
+    this.#endTaps.add(tap);
+    return () => void this.#endTaps.delete(tap);
   }
 
   settings(source: Address, destination: Address): PathSettings {
@@ -113,17 +119,17 @@ export class Network {
     if (exit !== home) {
       exit.filtered++;
       this.filtered++;
-      this.#tap?.(packet, 'filtered');
+      tell(this.#taps, packet, 'filtered');
       return;
     }
-    this.#through(exit.outward, packet, () => this.#cross(packet, source));
+    this.#through(exit.outward, packet, this.#taps, () => this.#cross(packet, source));
   }
 
   /** From provider to provider. */
   #cross(packet: Uint8Array, source: string): void {
     const path = this.#path(source + prefixAt(packet, 24));
     const entered = path.enter(packet.length, this.#clock.now(), this.#random);
-    this.#tap?.(packet, entered.fate);
+    tell(this.#taps, packet, entered.fate);
     if (entered.fate !== 'sent') return;
     this.#land(path, packet, entered.arrival);
     if (entered.again !== undefined) this.#land(path, packet, entered.again);
@@ -136,26 +142,28 @@ export class Network {
       const to = this.#attached.get(prefixAt(packet, 24));
       if (to === undefined) {
         this.unroutable++;
-        this.#tap?.(packet, 'no-route');
+        tell(this.#endTaps, packet, 'no-route');
         return;
       }
       path.counters.delivered++;
       if (to.exit === undefined) return this.#deliver(to.endpoint, packet);
-      this.#through(to.exit.inward, packet, () => this.#deliver(to.endpoint, packet));
+      this.#through(to.exit.inward, packet, this.#endTaps, () =>
+        this.#deliver(to.endpoint, packet),
+      );
     });
   }
 
   #deliver(endpoint: Endpoint, packet: Uint8Array): void {
-    if (this.#arrivals) this.#tap?.(packet, 'arrived');
+    tell(this.#endTaps, packet, 'arrived');
     endpoint.deliver(packet);
   }
 
   /** Over a link inside; without a delay at once, which saves an event. */
-  #through(link: Link, packet: Uint8Array, next: () => void): void {
+  #through(link: Link, packet: Uint8Array, taps: ReadonlySet<Tap>, next: () => void): void {
     const now = this.#clock.now();
     const entered = link.enter(packet.length, now, this.#random);
     if (entered.fate !== 'sent') {
-      this.#tap?.(packet, entered.fate);
+      tell(taps, packet, entered.fate);
       return;
     }
     for (const arrival of [entered.arrival, entered.again]) {
@@ -187,4 +195,8 @@ export class Network {
     }
     return path;
   }
+}
+
+function tell(taps: ReadonlySet<Tap>, packet: Uint8Array, fate: Fate): void {
+  for (const tap of taps) tap(packet, fate);
 }

@@ -45,6 +45,30 @@ export function difference(k1: number, n1: number, k2: number, n2: number): Inte
   };
 }
 
+/** P(X <= k) for X Poisson with this mean. */
+function poissonBelow(k: number, mean: number): number {
+  let sum = 0;
+  for (let i = 0; i <= k; i++) sum += Math.exp(i * Math.log(mean) - mean - logFactorial(i));
+  return Math.min(1, sum);
+}
+
+/** An interval for the expected number where `k` events were counted (Garwood). */
+export function events(k: number): Interval {
+  const solve = (above: (mean: number) => boolean): number => {
+    let [low, high] = [0, 2 * k + 20];
+    for (let i = 0; i < 60; i++) {
+      const middle = (low + high) / 2;
+      if (above(middle)) high = middle;
+      else low = middle;
+    }
+    return (low + high) / 2;
+  };
+  return {
+    low: k === 0 ? 0 : solve((mean) => 1 - poissonBelow(k - 1, mean) > 0.025),
+    high: solve((mean) => poissonBelow(k, mean) < 0.025),
+  };
+}
+
 /** Could both shares come from one and the same source? */
 export function agree(k1: number, n1: number, k2: number, n2: number): boolean {
   const { low, high } = difference(k1, n1, k2, n2);

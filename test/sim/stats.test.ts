@@ -6,6 +6,7 @@ import {
   binomialBelow,
   difference,
   distance,
+  events,
   proportion,
   quantile,
   quantileInterval,
@@ -46,6 +47,11 @@ describe('intervals', () => {
     const values = Array.from({ length: 20 }, (_, i) => i + 1);
     expect(quantileInterval(values, 0.5)).toEqual({ low: 6, high: 15 });
     expect(quantileInterval([1, 2, 3], 0.95)).toEqual({ low: 2, high: Infinity });
+  });
+
+  it("Garwood's for 0 and 10 events", () => {
+    expect(events(0)).toEqual({ low: 0, high: expect.closeTo(3.689, 2) });
+    expect(events(10)).toEqual({ low: expect.closeTo(4.795, 2), high: expect.closeTo(18.39, 2) });
   });
 
   it('hold what they promise: 95 % of the intervals have the true value in them', () => {

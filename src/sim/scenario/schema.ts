@@ -57,8 +57,9 @@ const detection = z.strictObject({
     send_timers: z.array(interval).min(1).max(10),
     /** Of all paths, for false alarms. */
     losses: z.array(z.number().min(0).max(0.9)).max(20).default([]),
-    /** Virtual time watched for false alarms, for each trial. */
-    watch: interval.default(3_600_000),
+    /** Virtual time watched for false alarms in each of `watches` runs. */
+    watch: interval.default(600_000),
+    watches: z.int().min(1).max(10_000).default(6),
     patience: interval.default(600_000),
     traffic: z.array(traffic).min(1).max(10),
   }),

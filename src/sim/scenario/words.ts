@@ -77,6 +77,7 @@ export const WANTS: Readonly<Record<string, string>> = {
   'detection.send_timers': DURATIONS,
   'detection.losses': 'write a list of probabilities from 0 to 0.9',
   'detection.watch': DURATION,
+  'detection.watches': 'write a whole number of runs, 1 to 10000',
   'detection.patience': DURATION,
   'detection.traffic': 'write one [[detection.traffic]] table with a model for each',
   ...under('detection.traffic', TRAFFIC),
