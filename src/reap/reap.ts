@@ -217,9 +217,12 @@ export class Reap {
   }
 
   deadline(): Millis | undefined {
-    const all = [this.#sendDeadline, this.#keepaliveEnd, this.#keepaliveNext, this.#probeNext];
-    const known = all.filter((t) => t !== undefined);
-    return known.length === 0 ? undefined : ms(Math.min(...known));
+    let first = Infinity; // asked for after every packet: no arrays
+    if (this.#sendDeadline !== undefined) first = this.#sendDeadline;
+    if (this.#keepaliveEnd !== undefined) first = Math.min(first, this.#keepaliveEnd);
+    if (this.#keepaliveNext !== undefined) first = Math.min(first, this.#keepaliveNext);
+    if (this.#probeNext !== undefined) first = Math.min(first, this.#probeNext);
+    return first === Infinity ? undefined : ms(first);
   }
 
   tick(now: Millis): void {

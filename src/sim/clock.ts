@@ -1,11 +1,25 @@
 import type { Clock, Timer } from '../daemon/clock.js';
 import { ms, type Millis } from '../wire/units.js';
 
-interface Entry {
+class Entry implements Timer {
   readonly when: number;
   readonly order: number;
+  readonly #clock: { live: number };
   /** Undefined: it ran or was cancelled. */
   callback: (() => void) | undefined;
+
+  constructor(when: number, order: number, callback: () => void, clock: { live: number }) {
+    this.when = when;
+    this.order = order;
+    this.callback = callback;
+    this.#clock = clock;
+  }
+
+  cancel(): void {
+    if (this.callback === undefined) return;
+    this.callback = undefined;
+    this.#clock.live--;
+  }
 }
 
 const before = (a: Entry, b: Entry): boolean =>
@@ -18,7 +32,7 @@ const before = (a: Entry, b: Entry): boolean =>
 export class VirtualClock implements Clock {
   #now = 0;
   #order = 0;
-  #live = 0;
+  readonly #count = { live: 0 };
   readonly #heap: Entry[] = [];
 
   now(): Millis {
@@ -27,19 +41,14 @@ export class VirtualClock implements Clock {
 
   /** Callbacks waiting. */
   get pending(): number {
-    return this.#live;
+    return this.#count.live;
   }
 
   at(when: Millis, callback: () => void): Timer {
-    const entry: Entry = { when: Math.max(when, this.#now), order: this.#order++, callback };
-    this.#live++;
+    const entry = new Entry(Math.max(when, this.#now), this.#order++, callback, this.#count);
+    this.#count.live++;
     this.#push(entry);
-    const cancel = (): void => {
-      if (entry.callback === undefined) return;
-      entry.callback = undefined;
-      this.#live--;
-    };
-    return { cancel };
+    return entry;
   }
 
   after(delay: number, callback: () => void): Timer {
@@ -76,7 +85,7 @@ export class VirtualClock implements Clock {
     if (top?.callback === undefined) return false;
     const { callback } = top;
     top.callback = undefined;
-    this.#live--;
+    this.#count.live--;
     this.#now = top.when;
     callback();
     return true;
