@@ -22,17 +22,16 @@ const LIMITER_SLOTS = 1024;
 const R1BIS_SETTLE = 500;
 
 export class R1bisLimiter {
-  readonly #tags = new Array<ContextTag | undefined>(LIMITER_SLOTS).fill(undefined);
-  readonly #times = new Array<Millis | undefined>(LIMITER_SLOTS).fill(undefined);
+  /** By slot; a host that never loses a context keeps nothing. */
+  readonly #last = new Map<number, { readonly tag: ContextTag; readonly at: Millis }>();
 
   allows(tag: ContextTag, now: Millis): boolean {
     const slot = tag % LIMITER_SLOTS;
-    const last = this.#times[slot];
-    if (last !== undefined && this.#tags[slot] === tag && now < addMs(last, R1BIS_INTERVAL)) {
+    const last = this.#last.get(slot);
+    if (last !== undefined && last.tag === tag && now < addMs(last.at, R1BIS_INTERVAL)) {
       return false;
     }
-    this.#tags[slot] = tag;
-    this.#times[slot] = now;
+    this.#last.set(slot, { tag, at: now });
     return true;
   }
 }

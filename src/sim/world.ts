@@ -32,9 +32,15 @@ export const simConfig = (
   ...overrides,
 });
 
-/** The address of host number `host` (from 1) at provider number `provider` (from 1), documentation prefix. */
-export const simAddress = (host: number, provider: number): Address =>
-  parseAddress(`2001:db8:${host.toString(16)}:${provider.toString(16)}::${host.toString(16)}`);
+/**
+ * The address of host number `host` (from 1, below 2^24) at provider number `provider` (from 1, below 256), documentation
+ * prefix.
+ */
+export const simAddress = (host: number, provider: number): Address => {
+  const low = (host & 0xffff).toString(16);
+  const high = ((host >>> 16) * 256 + provider).toString(16);
+  return parseAddress(`2001:db8:${low}:${high}::${low}`);
+};
 
 export interface WorldOptions {
   readonly seed: string | number;

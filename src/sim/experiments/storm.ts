@@ -17,9 +17,9 @@ import { splitTrials, wanted, type Experiment, type Hooks, type TrialRecord } fr
 type Scenario = ScenarioOf<'storm'>;
 
 /** Contexts are made over this time, so that their number is not a load of its own. */
-const RAMP = 10_000;
-const WARM_UP = 5_000;
-const SETTLE = 3_000;
+const RAMP = 5_000;
+const WARM_UP = 3_000;
+const SETTLE = 2_500;
 
 /** One access link of a site dies under many flows. */
 export const storm: Experiment<'storm'> = {
@@ -84,10 +84,15 @@ class Storm {
   }
 
   #addHosts(): void {
-    const { hosts, providers, peer_providers: peerProviders } = this.#scenario.storm;
+    const {
+      hosts,
+      providers,
+      peer_providers: peerProviders,
+      own_peers: own,
+    } = this.#scenario.storm;
     const config = engineConfig(this.#scenario);
     const inside = Math.min(hosts, this.#flows);
-    const outside = Math.ceil(this.#flows / inside);
+    const outside = own ? this.#flows : Math.ceil(this.#flows / inside);
     for (let i = 0; i < inside; i++) {
       const exits = this.#site.exits;
       this.#inside.push(this.#world.addHost(`in${i + 1}`, providers, config, { exits }));
@@ -121,11 +126,9 @@ class Storm {
     }
     this.#site.exits[0]?.change({ up: false });
     hooks.onNote?.(`the access link of ${this.#site.exits[0]?.name ?? 'nobody'} dies`);
+    const all = 2 * this.#flows; // contexts, one at each end
     const deadline = addMs(cutAt, this.#scenario.storm.patience);
-    const ok = clock.runWhile(
-      deadline,
-      () => this.#left >= 2 * this.#flows && this.#exploring === 0,
-    );
+    const ok = clock.runWhile(deadline, () => this.#left >= all && this.#exploring === 0);
     const backAfter = [...this.#backAfter];
     clock.run(SETTLE);
     untap();
@@ -162,10 +165,11 @@ class Storm {
     };
   }
 
-  /** Flow number `i`: every host has one with each peer. */
+  /** Flow number `i`: every host has one with each peer, or a peer of its own for each. */
   #begin(i: number): void {
     const host = i % this.#inside.length;
-    const peer = Math.floor(i / this.#inside.length);
+    const shared = Math.floor(i / this.#inside.length);
+    const peer = this.#scenario.storm.own_peers ? i : shared;
     const [from, to] = [this.#inside[host], this.#outside[peer]];
     const [source, destination] = [from?.locators[0], to?.locators[0]];
     if (from === undefined || to === undefined) return;
@@ -178,7 +182,7 @@ class Storm {
       source: source as Address,
       destination: destination as Address,
       // Its own at both ends: neighbours at one host are one apart, at one peer a prime.
-      port: 1_024 + 2 * ((host * 7_919 + peer) % 30_000),
+      port: 1_024 + 2 * ((host * 7_919 + shared) % 30_000),
     });
     this.#traffic.push(traffic);
     traffic.start();

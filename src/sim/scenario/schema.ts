@@ -73,6 +73,8 @@ const storm = z.strictObject({
     flows: z.array(z.int().min(1).max(1_000_000)).min(1).max(10),
     /** Hosts in the site at most; each has as many flows as it takes, each to a peer of its own. */
     hosts: z.int().min(1).max(100_000).default(100),
+    /** Each flow has a peer that has no other. */
+    own_peers: z.boolean().default(false),
     providers: z.int().min(2).max(4).default(2),
     peer_providers: z.int().min(1).max(4).default(1),
     access: z.strictObject(linkFields).default({}),

@@ -84,6 +84,7 @@ export const WANTS: Readonly<Record<string, string>> = {
   storm: 'write a table with flows, hosts, providers, peer_providers, window, patience',
   'storm.flows': 'write a list of whole numbers, e.g. [10, 1000]',
   'storm.hosts': 'write a whole number from 1 to 100000',
+  'storm.own_peers': 'write true or false',
   'storm.providers': 'write a whole number from 2 to 4',
   'storm.peer_providers': 'write a whole number from 1 to 4',
   'storm.access': 'write a table with delay, rate, queue, loss',
