@@ -17,8 +17,8 @@ import { splitTrials, wanted, type Experiment, type Hooks, type TrialRecord } fr
 type Scenario = ScenarioOf<'storm'>;
 
 /** Contexts are made over this time, so that their number is not a load of its own. */
-const RAMP = 5_000;
-const WARM_UP = 3_000;
+const RAMP = 3_000;
+const WARM_UP = 1_500;
 const SETTLE = 2_500;
 
 /** One access link of a site dies under many flows. */
