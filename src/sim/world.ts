@@ -59,6 +59,7 @@ export class World {
   readonly network: Network;
   readonly hosts: SimHost[] = [];
   readonly #options: WorldOptions;
+  readonly #eventTaps = new Set<(host: SimHost, event: EngineEvent) => void>();
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -85,13 +86,22 @@ export class World {
       random: this.random.fork(name),
       config,
       locators: addresses,
-      onEvent: (from, event) => this.#options.onEvent?.(from, event),
+      onEvent: (from, event) => {
+        this.#options.onEvent?.(from, event);
+        for (const tap of this.#eventTaps) tap(from, event);
+      },
       onError: (from, error, during) => this.#failed(from, error, during),
       ...(this.#options.strategy === undefined ? {} : { strategy: this.#options.strategy() }),
       ...more,
     });
     this.hosts.push(host);
     return host;
+  }
+
+  /** Told of every engine event of every host. Returns its removal. */
+  tapEvents(tap: (host: SimHost, event: EngineEvent) => void): () => void {
+    this.#eventTaps.add(tap);
+    return () => void this.#eventTaps.delete(tap);
   }
 
   #failed(host: SimHost, error: unknown, during: string): void {
