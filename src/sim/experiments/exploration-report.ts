@@ -68,9 +68,14 @@ export function explorationTables(scenario: Scenario, records: readonly TrialRec
 
 function quantiles(n: number, values: readonly number[]): Row[] {
   if (values.length === 0) return [];
+  const [half, most] = [quantileRow('', values, 0.5), quantileRow('', values, 0.95)];
   return [
-    quantileRow(`n = ${n}: median`, values, 0.5),
-    quantileRow(`n = ${n}: 95 %`, values, 0.95),
+    {
+      ...half,
+      measure: `n = ${n}: median / 95 %`,
+      ours: `${half.ours} / ${most.ours}`,
+      error: `${half.error ?? ''} / ${most.error ?? ''}`,
+    },
   ];
 }
 

@@ -20,6 +20,7 @@ type Scenario = ScenarioOf<'storm'>;
 const RAMP = 3_000;
 const WARM_UP = 1_500;
 const SETTLE = 2_500;
+const PROGRESS = 100;
 
 /** One access link of a site dies under many flows. */
 export const storm: Experiment<'storm'> = {
@@ -105,6 +106,7 @@ class Storm {
   run(hooks: Hooks): TrialRecord {
     const { clock, network } = this.#world;
     hooks.onWorld?.(this.#world, this.#trial);
+    this.#tellProgress(hooks);
     const ramp = this.#world.random.fork('ramp');
     for (let i = 0; i < this.#flows; i++) {
       clock.after(ramp.uniform() * RAMP, () => this.#begin(i));
@@ -133,6 +135,15 @@ class Storm {
     clock.run(SETTLE);
     untap();
     return this.#record(established, ok, backAfter);
+  }
+
+  /** In virtual time too, so that a run is the same whether anybody listens. */
+  #tellProgress(hooks: Hooks): void {
+    const { clock } = this.#world;
+    const { sendTimeout } = engineConfig(this.#scenario).reap;
+    const expected = RAMP + WARM_UP + 1.7 * sendTimeout + SETTLE;
+    hooks.onProgress?.(Math.min(0.99, clock.now() / expected));
+    clock.after(PROGRESS, () => this.#tellProgress(hooks));
   }
 
   #record(established: number, ok: boolean, backAfter: readonly number[]): TrialRecord {

@@ -26,6 +26,8 @@ export interface Hooks {
   onWorld?(world: World, trial: number): void;
   /** Something worth a line in a replay: the cut, the end. */
   onNote?(text: string): void;
+  /** How far a long trial is, 0 to 1. */
+  onProgress?(share: number): void;
 }
 
 /** A number of the paper, or a bound that follows from the configuration, beside ours. */
