@@ -5,7 +5,7 @@ import { bind } from '../experiments/index.js';
 import type { TrialRecord } from '../experiments/types.js';
 import { headerOf, override, type Overrides } from '../run/header.js';
 import { loadScenario } from '../scenario/load.js';
-import { ladder } from '../trace/ladder.js';
+import { ladder, ladderHosts } from '../trace/ladder.js';
 import { toPcapng } from '../trace/pcapng.js';
 import { locatorNames, Recorder, type TraceEntry } from '../trace/recorder.js';
 import type { World } from '../world.js';
@@ -83,6 +83,11 @@ function show(
   const zero = entries.find((entry) => entry.kind === 'moment' && entry.host === undefined)?.at;
   const shown = zero === undefined ? entries : entries.filter(({ at }) => at >= zero - LEAD_IN);
   io.out(`${paint.dim(`${command}, trial ${trial}`)}\n`);
+  if (world.hosts.length > 2) {
+    const [left, right] = ladderHosts(shown);
+    const text = `Messages between ${left} and ${right}, of ${world.hosts.length} hosts.`;
+    io.out(`${paint.dim(text)}\n`);
+  }
   if (zero !== undefined) io.out(`${paint.dim('Times count from the first cut.')}\n`);
   io.out('\n');
   const lines = ladder(shown, {

@@ -163,9 +163,7 @@ class Storm {
       peers: this.#outside.length,
       established,
       probes: this.#probes,
-      peakPerSecond: Math.round(
-        (Math.max(0, ...this.#windows.map((n) => n ?? 0)) * 1_000) / window,
-      ),
+      peakPerSecond: Math.round((Math.max(0, ...windows) * 1_000) / window),
       allBackMs: ok ? round(Math.max(...backAfter)) : null,
       medianBackMs: round(quantile(backAfter, 0.5)),
       flowing: flowing.length,

@@ -27,10 +27,10 @@ interface Run {
  * goes from its sender's line towards the receiver's and ends in an X where it was lost. Packets of payload that follow
  * each other alike are one line.
  */
-export function ladder(entries: readonly TraceEntry[], options: LadderOptions): string[] {
+export function ladder(all: readonly TraceEntry[], options: LadderOptions): string[] {
   const width = Math.max(MIN_WIDTH, options.width);
-  const hosts = hostsOf(entries);
-  const [left, right] = hosts;
+  const [left, right] = ladderHosts(all);
+  const entries = all.filter((entry) => isBetween(entry, left, right));
   const draw = new Lines(left, right, { ...options, width });
   const lines = [draw.header()];
   let run: Run | undefined;
@@ -64,14 +64,19 @@ const alike = (a: SentPacket, b: SentPacket): boolean =>
   a.shimmed === b.shimmed &&
   (a.fate === 'arrived') === (b.fate === 'arrived');
 
-function hostsOf(entries: readonly TraceEntry[]): [string, string] {
-  const names = new Set<string>();
-  for (const entry of entries) {
-    if (entry.kind === 'packet')
-      for (const host of [entry.from, entry.to]) if (host) names.add(host);
-  }
-  const [left = 'A', right = 'B'] = [...names].sort();
+/** The two hosts a ladder has: those of the first control message, or of the first packet. */
+export function ladderHosts(entries: readonly TraceEntry[]): [string, string] {
+  const packets = entries.filter((entry) => entry.kind === 'packet');
+  const known = packets.filter(({ from, to }) => from !== undefined && to !== undefined);
+  const first = known.find(({ control }) => control !== undefined) ?? known[0];
+  const [left = 'A', right = 'B'] = [first?.from ?? 'A', first?.to ?? 'B'].sort();
   return [left, right];
+}
+
+function isBetween(entry: TraceEntry, left: string, right: string): boolean {
+  if (entry.kind === 'moment' && entry.host === undefined) return true;
+  const [from, to] = entry.kind === 'moment' ? [entry.host, entry.peer] : [entry.from, entry.to];
+  return (from === left && to === right) || (from === right && to === left);
 }
 
 /** Events of the engine that a reader of the messages wants to see; the others say what the messages say. */

@@ -30,6 +30,8 @@ export interface Moment {
   readonly kind: 'moment';
   readonly at: Millis;
   readonly host: string | undefined;
+  /** The other end of the context it is about. */
+  readonly peer: string | undefined;
   readonly name: string;
   readonly detail: EngineEvent['detail'];
 }
@@ -49,7 +51,7 @@ export class Recorder {
     this.#stop = [
       world.network.tap((packet, fate) => this.#sent(packet, fate)),
       world.network.tapEnds((packet, fate) => this.#ended(packet, fate)),
-      world.tapEvents((host, event) => this.#moment(host.name, event.name, event.detail)),
+      world.tapEvents((host, event) => this.#moment(host.name, event.name, event)),
     ];
   }
 
@@ -101,8 +103,10 @@ export class Recorder {
     if (fate === 'arrived') sent.arrivedAt = this.#world.clock.now();
   }
 
-  #moment(host: string | undefined, name: string, detail: EngineEvent['detail']): void {
-    this.entries.push({ kind: 'moment', at: this.#world.clock.now(), host, name, detail });
+  #moment(host: string | undefined, name: string, event: EngineEvent | undefined): void {
+    const peer = event?.ulids === undefined ? undefined : this.#owner(event.ulids.peer);
+    const at = this.#world.clock.now();
+    this.entries.push({ kind: 'moment', at, host, peer, name, detail: event?.detail });
   }
 
   #owner(address: Address): string | undefined {
