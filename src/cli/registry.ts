@@ -100,6 +100,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'two hosts, three providers each, in network namespaces',
     load: async () => (await import('./commands/lab.js')).registerLab,
   },
+  sim: {
+    usage: '<command>',
+    summary: 'experiments with the same engine in virtual time',
+    load: async () => (await import('./commands/sim.js')).registerSim,
+  },
   version: {
     usage: '',
     summary: 'print the version',

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { parse, TomlError } from 'smol-toml';
 import type { EngineConfig } from '../engine/types.js';
 import type { TriggerRules } from '../policy/trigger.js';
 import type { ReapProfileName } from '../reap/constants.js';
@@ -7,16 +6,17 @@ import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import { parsePrefix, prefixContains, type Prefix } from '../wire/prefix.js';
 import type { IdentityKind } from './identity/record.js';
-import { ConfigError, toIssues } from './config/issues.js';
-import { TomlPositions } from './config/positions.js';
-import { FileSchema, type FileConfig } from './config/schema.js';
+import type { Vocabulary } from './config/issues.js';
+import { FileSchema, knownKeys, wantOf, type FileConfig } from './config/schema.js';
 import { applyTimers, timerWarnings } from './config/timers.js';
+import { parseToml } from './config/toml.js';
 
 export { ConfigError, formatIssue, type ConfigIssue } from './config/issues.js';
 
 export const DEFAULT_CONFIG_FILE = '/etc/rehome/rehome.toml';
 export const DEFAULT_STATE_DIRECTORY = '/var/lib/rehome';
 export const DEFAULT_SOCKET = '/run/rehome/control.sock';
+const WORDS: Vocabulary = { wantOf, knownKeys, manual: 'docs/config.md' };
 /** Never worth a context: one packet each way. */
 const DNS = 53;
 
@@ -101,25 +101,7 @@ export function loadConfig(file: string): DaemonConfig {
  * @throws ConfigError (REHOME_E_CONFIG) with every mistake, each with line, key, problem and remedy.
  */
 export function parseConfig(text: string, file: string): DaemonConfig {
-  let raw: unknown;
-  try {
-    raw = parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const problem = (error.message.split('\n')[0] ?? '').replace('Invalid TOML document: ', '');
-    throw new ConfigError(file, [
-      {
-        line: error.line,
-        key: '',
-        problem: `not TOML: ${problem}`,
-        remedy: `see column ${error.column}`,
-      },
-    ]);
-  }
-  const result = FileSchema.safeParse(raw);
-  if (!result.success)
-    throw new ConfigError(file, toIssues(result.error.issues, raw, new TomlPositions(text)));
-  return resolve(result.data, file);
+  return resolve(parseToml(text, file, FileSchema, WORDS), file);
 }
 
 function resolve(from: FileConfig, file: string): DaemonConfig {

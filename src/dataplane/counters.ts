@@ -32,15 +32,19 @@ export const COUNTER = {
 
 export type CounterName = (typeof COUNTER)[keyof typeof COUNTER];
 
+const ZEROS: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.values(COUNTER).map((name) => [name, 0]),
+);
+
 /** Counters in memory: names to numbers, every shared name present from the start. */
 export class Counters {
-  readonly #values = new Map<string, number>(Object.values(COUNTER).map((name) => [name, 0]));
+  readonly #values = new Map<string, number>();
 
   add(name: string, by = 1): void {
     this.#values.set(name, (this.#values.get(name) ?? 0) + by);
   }
 
   snapshot(): Record<string, number> {
-    return Object.fromEntries(this.#values);
+    return { ...ZEROS, ...Object.fromEntries(this.#values) };
   }
 }

@@ -14,7 +14,7 @@ import type {
   Liveness,
 } from './datapath.js';
 import { ContextIndex, type Installed } from './memory/contexts.js';
-import { addressKey, FlowTable, octetKey } from './memory/flows.js';
+import { addressKey, FlowTable, pairKeyOf } from './memory/flows.js';
 import {
   findShim,
   insertionSpot,
@@ -141,7 +141,7 @@ export class MemoryDataPath implements NotifyingDataPath {
     if (this.#closed) return;
     const end = packetEnd(packet);
     if (end === undefined) return this.#drop(COUNTER.dropMalformed);
-    const key = addressKey(packet);
+    const key = pairKeyOf(packet);
     const context = this.#contexts.byUlids(key);
     if (context === undefined) {
       this.#seeFlow(key, packet, true);
@@ -190,7 +190,7 @@ export class MemoryDataPath implements NotifyingDataPath {
       this.#onEvent({ kind: 'shim6', packet });
       return;
     }
-    const source = octetKey(packet, 8, 24);
+    const source = addressKey(packet, 8);
     if (!context.peerLocators.has(source)) return this.#drop(COUNTER.dropSourceNotPeerLocator);
     if (packet[spot.offset] === PROTOCOL.shim6) return this.#drop(COUNTER.dropNested);
     if (!this.isLocal(context.binding.ulids.local)) return this.#drop(COUNTER.dropUlidNotLocal);
@@ -205,7 +205,7 @@ export class MemoryDataPath implements NotifyingDataPath {
     const error = readIcmpError(packet, end);
     if (error === 'malformed') return this.#drop(COUNTER.dropMalformed);
     if (error !== 'none') return this.#icmpError(packet, end, error);
-    const key = addressKey(packet, true);
+    const key = pairKeyOf(packet, true);
     const context = this.#contexts.byUlids(key);
     if (context === undefined) {
       this.#seeFlow(key, packet, false);
@@ -225,7 +225,7 @@ export class MemoryDataPath implements NotifyingDataPath {
       return;
     }
     const context =
-      shim === undefined ? this.#contexts.byUlids(addressKey(inner)) : this.#senderOf(inner, shim);
+      shim === undefined ? this.#contexts.byUlids(pairKeyOf(inner)) : this.#senderOf(inner, shim);
     if (context === undefined) {
       if (shim === undefined) this.#options.toApplication(packet);
       return;
@@ -248,7 +248,7 @@ export class MemoryDataPath implements NotifyingDataPath {
    */
   #senderOf(inner: Uint8Array, spot: HeaderSpot): Installed | undefined {
     const tag = u47(inner, spot.offset + 2);
-    const destination = octetKey(inner, 24, 40);
+    const destination = addressKey(inner, 24);
     for (const context of this.#contexts.all()) {
       if (context.binding.peerTag === tag && context.peerLocators.has(destination)) return context;
     }

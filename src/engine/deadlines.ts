@@ -5,44 +5,61 @@ interface Entry {
   readonly id: number;
 }
 
-/** The earliest of many deadlines, one per id: a binary heap with stale entries left in until they surface. */
+/**
+ * The earliest of many deadlines, one per id. Deadlines move away with every packet, so a heap entry that has become
+ * too early is kept, and put where it belongs when it surfaces: moving a deadline away costs no more than a Map entry.
+ */
 export class Deadlines {
   readonly #heap: Entry[] = [];
   readonly #current = new Map<number, Millis>();
+  /** The time of the entry that speaks for an id; any other entry of that id is stale. */
+  readonly #queued = new Map<number, Millis>();
 
   set(id: number, at: Millis | undefined): void {
     if (at === undefined) {
       this.#current.delete(id);
       return;
     }
-    if (this.#current.get(id) === at) return;
     this.#current.set(id, at);
-    this.#push({ at, id });
+    const queued = this.#queued.get(id);
+    if (queued !== undefined && queued <= at) return;
+    this.#queue(id, at);
   }
 
   next(): Millis | undefined {
-    this.#dropStale();
-    return this.#heap[0]?.at;
+    return this.#first()?.at;
   }
 
   /** Takes every id whose deadline has come, each once. */
   takeDue(now: Millis): number[] {
     const due: number[] = [];
     for (;;) {
-      this.#dropStale();
-      const top = this.#heap[0];
+      const top = this.#first();
       if (!top || top.at > now) return due;
       this.#pop();
+      this.#queued.delete(top.id);
       this.#current.delete(top.id);
       due.push(top.id);
     }
   }
 
-  #dropStale(): void {
+  #queue(id: number, at: Millis): void {
+    this.#queued.set(id, at);
+    this.#push({ at, id });
+  }
+
+  /** The entry of the earliest deadline, at its true time. */
+  #first(): Entry | undefined {
     for (;;) {
       const top = this.#heap[0];
-      if (!top || this.#current.get(top.id) === top.at) return;
+      if (!top) return undefined;
+      const at = this.#current.get(top.id);
+      const speaks = this.#queued.get(top.id) === top.at;
+      if (speaks && at === top.at) return top;
       this.#pop();
+      if (!speaks) continue;
+      if (at === undefined) this.#queued.delete(top.id);
+      else this.#queue(top.id, at);
     }
   }
 

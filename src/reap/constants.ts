@@ -1,3 +1,22 @@
+/** Where RFC 5534 leaves a choice, and measurements depend on which is taken. */
+export interface ReapRules {
+  /**
+   * What the interval between probes counts (§4.3). `timer`: only the probes that the timer sends; an answer to a
+   * probe of the peer neither delays nor slows them. `every-probe`: each probe doubles the interval and starts it anew.
+   */
+  readonly pace: 'timer' | 'every-probe';
+  /**
+   * Which of several pairs that the peer reports is taken (§6.8). `keep-current`: the current one where it is among
+   * them, else the one it heard last. `first-heard`: the one it heard first, and only while exploring.
+   */
+  readonly choice: 'keep-current' | 'first-heard';
+  /** Probes sent at once when an exploration begins; 1 is what §4.3 asks for (seed 001, section 5.4 tries 4). */
+  readonly burst: number;
+}
+
+/** Ours: docs/decisions/0008-reports.md. */
+export const RULES: ReapRules = { pace: 'timer', choice: 'keep-current', burst: 1 };
+
 /** RFC 5534 §7, in milliseconds; every one can be overridden by configuration. */
 export interface ReapConstants {
   readonly sendTimeout: number;
@@ -12,6 +31,8 @@ export interface ReapConstants {
   readonly probeJitter: number;
   /** Probe reports carried at most, each way: 1 to 15. */
   readonly maxReports: number;
+  /** Undefined: `RULES`. Not for configuration files: a profile has them, or an experiment. */
+  readonly rules?: ReapRules;
 }
 
 export const RFC5534: ReapConstants = {
@@ -25,8 +46,15 @@ export const RFC5534: ReapConstants = {
   maxReports: 15,
 };
 
-/** Barré and Bonaventure, 2007: the send timer of their measurements (seed 001, section 5.2). */
-export const PAPER: ReapConstants = { ...RFC5534, sendTimeout: 3_000 };
+/**
+ * Barré and Bonaventure, 2007 (seed 001): the send timer of their measurements (section 5.2), and the rules of LinShim6
+ * as far as their figures depend on them (docs/decisions/paper-rules.md).
+ */
+export const PAPER: ReapConstants = {
+  ...RFC5534,
+  sendTimeout: 3_000,
+  rules: { pace: 'every-probe', choice: 'first-heard', burst: 1 },
+};
 
 export const REAP_PROFILES = { rfc: RFC5534, paper: PAPER } as const;
 export type ReapProfileName = keyof typeof REAP_PROFILES;

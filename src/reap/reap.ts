@@ -1,7 +1,7 @@
 import { samePair, type LocatorPair } from '../wire/address.js';
 import type { Keepalive, Probe, ProbeState } from '../wire/shim6/message.js';
 import { addMs, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
-import type { ReapConstants } from './constants.js';
+import { RULES, type ReapConstants, type ReapRules } from './constants.js';
 import { ProbeLog } from './reports.js';
 import type { PathStrategy, RankedPair } from './strategy.js';
 
@@ -40,7 +40,7 @@ interface Exploration {
   readonly detection: number | undefined;
   readonly from: LocatorPair;
   probesSent: number;
-  /** Probes sent by the retransmission timer: only these slow it down. */
+  /** Probes that slow the retransmission timer down (`ReapRules.pace`). */
   paced: number;
   queue: LocatorPair[];
 }
@@ -108,6 +108,9 @@ export class Reap {
   }
   get constants(): ReapConstants {
     return this.#constants;
+  }
+  get #rules(): ReapRules {
+    return this.#constants.rules ?? RULES;
   }
 
   configure(constants: ReapConstants): void {
@@ -222,9 +225,12 @@ export class Reap {
   }
 
   deadline(): Millis | undefined {
-    const all = [this.#sendDeadline, this.#keepaliveEnd, this.#keepaliveNext, this.#probeNext];
-    const known = all.filter((t) => t !== undefined);
-    return known.length === 0 ? undefined : ms(Math.min(...known));
+    let first = Infinity; // asked for after every packet: no arrays
+    if (this.#sendDeadline !== undefined) first = this.#sendDeadline;
+    if (this.#keepaliveEnd !== undefined) first = Math.min(first, this.#keepaliveEnd);
+    if (this.#keepaliveNext !== undefined) first = Math.min(first, this.#keepaliveNext);
+    if (this.#probeNext !== undefined) first = Math.min(first, this.#probeNext);
+    return first === Infinity ? undefined : ms(first);
   }
 
   tick(now: Millis): void {
@@ -267,8 +273,7 @@ export class Reap {
   /** §6.5 */
   #retransmit(now: Millis): void {
     if (this.#state === 'inboundOk' && this.#sendDeadline === undefined) this.#startSend(now);
-    this.#sendProbe(now, this.#nextPair());
-    this.#pace(now);
+    this.#sendProbe(now, this.#nextPair(), true);
   }
 
   #heardWhileExploring(why: string, now: Millis): void {
@@ -287,7 +292,6 @@ export class Reap {
       paced: 0,
       queue: [],
     };
-    this.#pace(now); // the first probe goes at once, whatever began this
   }
 
   #enter(state: ProbeState, why: string, now: Millis): void {
@@ -312,7 +316,9 @@ export class Reap {
   /** §6.8: from what the peer says it received, of what we really sent. Where the current pair is among it, stay. */
   #choose(proven: readonly LocatorPair[]): void {
     const usable = this.#usable(proven);
-    const to = usable.find((p) => samePair(p, this.#pair)) ?? usable[0];
+    const first = this.#rules.choice === 'first-heard';
+    if (first && this.#state === 'operational') return;
+    const to = first ? usable.at(-1) : (usable.find((p) => samePair(p, this.#pair)) ?? usable[0]);
     if (!to || samePair(to, this.#pair)) return;
     const from = this.#pair;
     this.#pair = to;
@@ -333,11 +339,12 @@ export class Reap {
     return e.queue.shift() ?? this.#pair;
   }
 
-  #sendProbe(now: Millis, pair: LocatorPair): void {
+  /** `timed`: the timer sends it, and not an event. The first of an exploration starts the timer in either case. */
+  #sendProbe(now: Millis, pair: LocatorPair, timed = false): void {
     const { maxReports } = this.#constants;
+    const e = this.#exploration;
     const report = this.#log.next(pair, now);
     this.stats.probesSent++;
-    if (this.#exploration) this.#exploration.probesSent++;
     this.#o.listener.send(pair, {
       message: 'probe',
       receiverContextTag: this.#peerTag,
@@ -346,13 +353,15 @@ export class Reap {
       received: this.#log.receivedReports(maxReports),
       options: [],
     });
+    if (!e) return;
+    e.probesSent++;
+    if (timed || e.probesSent === 1 || this.#rules.pace === 'every-probe') this.#pace(e, now);
   }
 
   /** Four at the initial interval, then doubling up to the maximum (§4.3, §7), each drawn anew around it. */
-  #pace(now: Millis): void {
-    const e = this.#exploration;
-    if (!e) return;
+  #pace(e: Exploration, now: Millis): void {
     e.paced++;
+    if (e.paced < this.#rules.burst) return this.#sendProbe(now, this.#nextPair(), true);
     this.#probeNext = addMs(now, this.#interval(e.paced));
   }
 

@@ -5,7 +5,7 @@ import type { Millis, RandomSource } from '../wire/units.js';
 /** Probes of ours remembered at most: a report of an older one proves nothing about now. */
 const REMEMBERED_PROBES = 64;
 /** Of two probes that arrived, one sent so many milliseconds before the other says nothing of now. */
-const OUTDATED = 10_000;
+export const OUTDATED = 10_000;
 
 interface SentProbe {
   readonly report: ProbeReport;

@@ -3,7 +3,6 @@ import type { Millis, RandomSource } from '../wire/units.js';
 
 /** Octets of an address that tell one customer of a provider from another: a /48. */
 const SITE = 6;
-const SLOTS = 256;
 
 export interface BudgetRates {
   /** Units a second for everybody together, and at most so many saved up. */
@@ -33,31 +32,40 @@ class Bucket {
 
 /**
  * How much work strangers may make us do (RFC 4218 §7). A site that floods empties its own slot first; which sites share
- * a slot is drawn anew with each start, so that nobody can choose whose slot to empty. Constant memory.
+ * a slot is drawn anew with each start, so that nobody can choose whose slot to empty. 256 slots at most.
  */
 export class Budget {
   readonly #rates: BudgetRates;
   readonly #key: number;
   readonly #total: Bucket;
-  readonly #slots: Bucket[];
+  /** Those in use: most hosts hear of few sites. */
+  readonly #slots = new Map<number, Bucket>();
 
   constructor(rates: BudgetRates, random: RandomSource, now: Millis) {
     this.#rates = rates;
     this.#key = random.uint32();
     this.#total = new Bucket(rates.total, now);
-    this.#slots = Array.from({ length: SLOTS }, () => new Bucket(rates.perSite, now));
   }
 
   /** Takes `units` for a packet from `source`; false: there is not so much left, and nothing is taken. */
   spend(units: number, source: Address, now: Millis): boolean {
     if (units <= 0) return true;
-    const slot = this.#slots[this.#slotOf(source)];
-    if (slot === undefined) return false;
+    const slot = this.#slot(source, now);
     if (!slot.has(units, this.#rates.perSite, now)) return false;
     if (!this.#total.has(units, this.#rates.total, now)) return false;
     slot.take(units);
     this.#total.take(units);
     return true;
+  }
+
+  #slot(source: Address, now: Millis): Bucket {
+    const index = this.#slotOf(source);
+    let slot = this.#slots.get(index);
+    if (slot === undefined) {
+      slot = new Bucket(this.#rates.perSite, now);
+      this.#slots.set(index, slot);
+    }
+    return slot;
   }
 
   /** FNV-1a behind a secret start: no more than spreading, and not to be foreseen. */

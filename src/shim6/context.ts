@@ -97,6 +97,8 @@ export interface I2bisSent extends Contact, Retry {
   readonly state: 'I2BIS-SENT';
   readonly initiatorNonce: number;
   readonly recovery: Recovery;
+  /** The peer named CT(local) since: it has a context, whether the old one or the one our I2bis made. */
+  readonly named: boolean;
 }
 
 /** No context: nothing is stored (RFC 5533 §6.2). */

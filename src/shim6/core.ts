@@ -9,7 +9,7 @@ import {
   type Probe,
   type Shim6Option,
 } from '../wire/shim6/index.js';
-import { addMs, ms, type Millis, type RandomSource } from '../wire/units.js';
+import { addMs, type Millis, type RandomSource } from '../wire/units.js';
 import { Budget } from './budget.js';
 import type { Shim6Constants } from './constants.js';
 import { isContacted, type Contacted, type Context } from './context.js';
@@ -307,7 +307,14 @@ export class Core {
 /** Is there a deadline, and has it come? */
 export const due = (at: Millis | undefined, now: Millis): boolean => at !== undefined && at <= now;
 
-export const earliest = (...times: (Millis | undefined)[]): Millis | undefined => {
-  const known = times.filter((t) => t !== undefined);
-  return known.length === 0 ? undefined : ms(Math.min(...known));
+/** Asked for after every packet of every context: no arrays. */
+export const earliest = (
+  a: Millis | undefined,
+  b: Millis | undefined,
+  c?: Millis | undefined,
+): Millis | undefined => {
+  let first = a;
+  if (b !== undefined && (first === undefined || b < first)) first = b;
+  if (c !== undefined && (first === undefined || c < first)) first = c;
+  return first;
 };

@@ -6,7 +6,6 @@ import {
   isContacted,
   knowsOwnLocator,
   knowsPeerLocator,
-  type Contacted,
   type Context,
   type I2bisSent,
 } from './context.js';
@@ -23,17 +22,16 @@ const LIMITER_SLOTS = 1024;
 const R1BIS_SETTLE = 500;
 
 export class R1bisLimiter {
-  readonly #tags = new Array<ContextTag | undefined>(LIMITER_SLOTS).fill(undefined);
-  readonly #times = new Array<Millis | undefined>(LIMITER_SLOTS).fill(undefined);
+  /** By slot; a host that never loses a context keeps nothing. */
+  readonly #last = new Map<number, { readonly tag: ContextTag; readonly at: Millis }>();
 
   allows(tag: ContextTag, now: Millis): boolean {
     const slot = tag % LIMITER_SLOTS;
-    const last = this.#times[slot];
-    if (last !== undefined && this.#tags[slot] === tag && now < addMs(last, R1BIS_INTERVAL)) {
+    const last = this.#last.get(slot);
+    if (last !== undefined && last.tag === tag && now < addMs(last.at, R1BIS_INTERVAL)) {
       return false;
     }
-    this.#tags[slot] = tag;
-    this.#times[slot] = now;
+    this.#last.set(slot, { tag, at: now });
     return true;
   }
 }
@@ -98,6 +96,7 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
     state: 'I2BIS-SENT',
     initiatorNonce: core.random.uint32(),
     recovery,
+    named: false,
     retries: 0,
     retryAt: core.retryAt(core.constants.i2bisTimeout, 0),
   };
@@ -127,8 +126,12 @@ export function sendI2bis(core: Core, context: Context, s: I2bisSent): void {
   );
 }
 
-/** §7.19: repeat, then fall back to I1 over every pair we know of: the one of the ULIDs may be the broken one. */
+/**
+ * §7.19: repeat, then fall back to I1 over every pair we know of: the one of the ULIDs may be the broken one. Unless the
+ * peer has named CT(local) meanwhile: it has the context, and the R1bis was forged (docs/decisions/0010-r1bis-disproved.md).
+ */
 export function retryI2bis(core: Core, context: Context, s: I2bisSent): void {
+  if (s.named) return notLost(core, context, s);
   if (s.retries < core.constants.i2bisRetriesMax) {
     const retries = s.retries + 1;
     const next = { ...s, retries, retryAt: core.retryAt(core.constants.i2bisTimeout, retries) };
@@ -146,11 +149,7 @@ export function retryI2bis(core: Core, context: Context, s: I2bisSent): void {
   sendI1(core, context, next);
 }
 
-/**
- * The peer names CT(local): it has the context, and the R1bis was forged or is old (§16.2). Without this, one R1bis would
- * end failure detection for half a minute (docs/decisions/0010-r1bis-disproved.md).
- */
-export function notLost(core: Core, context: Contacted, s: I2bisSent): void {
+function notLost(core: Core, context: Context, s: I2bisSent): void {
   const { peerTag, peer, pair, update } = s;
   core.count('recoveries-disproved');
   core.table.transition(context, { state: 'ESTABLISHED', peerTag, peer, pair, update });

@@ -22,7 +22,6 @@ import {
 import { onI1, onI2, onR1, onR2, retryI1, retryI2, sendI2, start } from './establish.js';
 import { onError, onIcmp, type IcmpVerdict } from './errors.js';
 import {
-  notLost,
   onI2bis,
   onR1bis,
   R1bisLimiter,
@@ -247,8 +246,9 @@ export class Shim6 {
     }
     context.lastActivity = core.now;
     if (message.message === 'keepalive' || message.message === 'probe') {
-      // RFC 5534 §5.1: valid in ESTABLISHED only, which the context is after all.
-      if (context.s.state === 'I2BIS-SENT') notLost(core, context, context.s);
+      // RFC 5534 §5.1 has them valid in ESTABLISHED only; but then one forged R1bis would end failure detection.
+      const { s } = context;
+      if (s.state === 'I2BIS-SENT') core.table.transition(context, { ...s, named: true });
       return core.listener.reap(context, { ...received, message });
     }
     if (context.s.state === 'I2BIS-SENT') sendI2bis(core, context, context.s);

@@ -8,10 +8,10 @@ export interface PathsInUse {
   readonly BtoA: PathRef;
 }
 
-const same = (a: PathRef, b: PathRef): boolean =>
+export const samePath = (a: PathRef, b: PathRef): boolean =>
   a.source === b.source && a.destination === b.destination;
 const unique = (paths: readonly PathRef[]): PathRef[] =>
-  paths.filter((path, i) => paths.findIndex((other) => same(path, other)) === i);
+  paths.filter((path, i) => paths.findIndex((other) => samePath(path, other)) === i);
 const reverse = (path: PathRef): PathRef => ({
   from: path.from === 'A' ? 'B' : 'A',
   source: path.destination,
@@ -64,7 +64,7 @@ function chooseMany(
   alive.B--;
   for (const path of random.shuffled(all)) {
     if (cut.length === count) break;
-    if (cut.some((other) => same(other, path)) || alive[path.from] <= 1) continue;
+    if (cut.some((other) => samePath(other, path)) || alive[path.from] <= 1) continue;
     alive[path.from]--;
     cut.push(path);
   }

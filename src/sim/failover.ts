@@ -4,7 +4,8 @@ import { pairKey, type Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import { addMs, ms, type Millis } from '../wire/units.js';
 import { ByteSource } from './apps/byte-source.js';
-import { StreamReceiver, StreamSender } from './apps/byte-stream.js';
+import { StreamReceiver } from './apps/stream-receiver.js';
+import { StreamSender } from './apps/stream-sender.js';
 import { choosePathsToCut } from './breaks.js';
 import type { SimHost } from './host.js';
 import type {

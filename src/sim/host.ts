@@ -4,10 +4,12 @@ import { MemoryDataPath } from '../dataplane/memory.js';
 import { HostEngine } from '../engine/host.js';
 import type { EngineConfig, EngineEvent, HostEngineApi, LocalLocator } from '../engine/types.js';
 import type { LocatorVerifier } from '../identity/verifier.js';
-import { addressFromBytes, type Address } from '../wire/address.js';
+import type { PathStrategy } from '../reap/strategy.js';
+import type { Address } from '../wire/address.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Endpoint, Network } from './network.js';
-import { parseTransport, type Datagram } from './packets.js';
+import { addressAt, parseTransport, type Datagram } from './packets.js';
+import type { Exit } from './site.js';
 
 export interface SimHostOptions {
   readonly name: string;
@@ -21,6 +23,10 @@ export interface SimHostOptions {
   readonly onError: (host: SimHost, error: unknown, during: string) => void;
   readonly intervals?: Partial<DriverIntervals>;
   readonly mtu?: number;
+  /** How this host orders pairs; default: shuffled. */
+  readonly strategy?: PathStrategy;
+  /** The site's exit routers, one for each locator; undefined: the providers are the host's own. */
+  readonly exits?: readonly Exit[];
   /** False: a plain host without rehome, which answers nothing of protocol 140. */
   readonly rehome?: boolean;
   /** Default: nothing is verified. */
@@ -98,12 +104,13 @@ export class SimHost implements Endpoint {
   /** A fresh daemon that knows the locators and nothing else. */
   restart(): void {
     if (this.#daemon !== undefined || this.#options.rehome === false) return;
-    const { clock, config, random, mtu, intervals, verifier } = this.#options;
+    const { clock, config, random, mtu, intervals, strategy, verifier } = this.#options;
     const engine = new HostEngine({
       config,
       random,
       now: clock.now(),
       ...(verifier === undefined ? {} : { verifier }),
+      ...(strategy === undefined ? {} : { strategy }),
     });
     const dataPath = new MemoryDataPath({
       now: () => clock.now(),
@@ -134,7 +141,7 @@ export class SimHost implements Endpoint {
   }
 
   deliver(packet: Uint8Array): void {
-    const destination = addressFromBytes(packet, 24);
+    const destination = addressAt(packet, 24);
     const daemon = this.#daemon;
     if (!this.#local.has(destination) && daemon?.dataPath.isLocal(destination) !== true) {
       this.dropped['not-local']++;
@@ -166,12 +173,13 @@ export class SimHost implements Endpoint {
     for (const address of this.#locators) this.#options.network.detach(address);
     this.#locators = [...locators];
     this.#local = new Set(locators);
-    for (const address of locators) this.#options.network.attach(address, this);
+    const { network, exits } = this.#options;
+    for (const [i, address] of locators.entries()) network.attach(address, this, exits?.[i]);
   }
 
   /** No provider takes a packet whose source is not of its prefix (RFC 2827). */
   #transmit(packet: Uint8Array): void {
-    if (this.#local.has(addressFromBytes(packet, 8))) this.#options.network.send(packet);
+    if (this.#local.has(addressAt(packet, 8))) this.#options.network.send(packet);
     else this.dropped['source-not-local']++;
   }
 

@@ -1,67 +1,38 @@
 import { addressToBytes, type Address } from '../wire/address.js';
-import { addMs, type Millis } from '../wire/units.js';
+import type { Millis } from '../wire/units.js';
 import type { Clock } from '../daemon/clock.js';
+import { Link, noCounts, PERFECT_PATH, type PathCounters, type PathSettings } from './link.js';
 import type { SeededRandom } from './random.js';
+import type { Exit } from './site.js';
 
-/** How one one-way path treats packets. */
-export interface PathSettings {
-  /** One way, milliseconds. */
-  readonly delay: number;
-  /** Each packet waits up to so many milliseconds more, drawn evenly: with jitter above the packets' spacing they overtake. */
-  readonly jitter: number;
-  /** Probability, 0 to 1. */
-  readonly loss: number;
-  readonly duplicate: number;
-  /** Octets per second; undefined: no limit. */
-  readonly rate: number | undefined;
-  /** Octets that wait for a limited path; what does not fit is lost. */
-  readonly queue: number;
-  /** False: packets vanish without a word. */
-  readonly up: boolean;
-}
-
-export const PERFECT_PATH: PathSettings = {
-  delay: 1,
-  jitter: 0,
-  loss: 0,
-  duplicate: 0,
-  rate: undefined,
-  queue: 256 * 1024,
-  up: true,
-};
-
-export interface PathCounters {
-  delivered: number;
-  lost: number;
-  cut: number;
-  overflowed: number;
-  duplicated: number;
-}
-
-interface Path {
-  settings: PathSettings;
-  readonly counters: PathCounters;
-  /** When the last octet accepted will have left. */
-  busyUntil: number;
-}
+export { PERFECT_PATH, type PathCounters, type PathSettings } from './link.js';
 
 export interface Endpoint {
   /** A packet whose destination is in a prefix that this endpoint attached. */
   deliver(packet: Uint8Array): void;
 }
 
-/** Sees every packet as it is sent, and what became of it. */
-export type Tap = (
-  packet: Uint8Array,
-  fate: 'sent' | 'lost' | 'cut' | 'overflow' | 'no-route',
-) => void;
+export type Fate = 'sent' | 'lost' | 'cut' | 'overflow' | 'no-route' | 'filtered' | 'arrived';
+
+/** Sees every packet as it is sent and what became of it, or what became of it in the end. */
+export type Tap = (packet: Uint8Array, fate: Fate) => void;
+
+interface Attachment {
+  readonly endpoint: Endpoint;
+  /** The exit router its prefix came from; undefined: straight into the Internet. */
+  readonly exit: Exit | undefined;
+}
 
 const HEADER = 40;
-const prefixAt = (packet: Uint8Array, from: number): string =>
-  Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength).toString(
-    'latin1',
-    from,
-    from + 8,
+const word = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+/** Eight octets as four characters. */
+const prefixAt = (packet: Uint8Array, at: number): string =>
+  String.fromCharCode(
+    word(packet, at),
+    word(packet, at + 2),
+    word(packet, at + 4),
+    word(packet, at + 6),
   );
 
 /** The first 64 bits of an address: what the network routes by. */
@@ -69,17 +40,23 @@ export const prefixKey = (address: Address): string => prefixAt(addressToBytes(a
 
 /**
  * The Internet between hosts: for each pair of /64 prefixes two one-way paths, told apart by the packet's source and
- * destination, like the queues of the Click router in seed 001. Packets arrive later, never inside `send`.
+ * destination, like the queues of the Click router in seed 001. A host in a site is behind that site's exit routers, one
+ * for each of its prefixes, and shares their links. Packets arrive later, never inside `send`.
  */
 export class Network {
   readonly #clock: Clock;
   readonly #random: SeededRandom;
-  readonly #endpoints = new Map<string, Endpoint>();
-  readonly #paths = new Map<string, Path>();
+  readonly #attached = new Map<string, Attachment>();
+  /** Those that were configured, or have a queue; every other one is the same as any. */
+  readonly #paths = new Map<string, Link>();
   #defaults: PathSettings;
-  #tap: Tap | undefined;
+  #common: Link;
+  readonly #taps = new Set<Tap>();
+  readonly #endTaps = new Set<Tap>();
   /** Packets to a prefix that nobody has. */
   unroutable = 0;
+  /** Packets that a provider's ingress filter dropped. */
+  filtered = 0;
   /** Packets on the way. */
   inFlight = 0;
 
@@ -87,103 +64,139 @@ export class Network {
     this.#clock = clock;
     this.#random = random;
     this.#defaults = { ...PERFECT_PATH, ...defaults };
+    this.#common = new Link(this.#defaults);
   }
 
-  attach(locator: Address, endpoint: Endpoint): void {
-    this.#endpoints.set(prefixKey(locator), endpoint);
+  attach(locator: Address, endpoint: Endpoint, exit?: Exit): void {
+    this.#attached.set(prefixKey(locator), { endpoint, exit });
   }
 
   detach(locator: Address): void {
-    this.#endpoints.delete(prefixKey(locator));
+    this.#attached.delete(prefixKey(locator));
   }
 
-  tap(tap: Tap | undefined): void {
-    this.#tap = tap;
+  /** Told once for each packet, when it is sent. Returns its removal. */
+  tap(tap: Tap): () => void {
+    this.#taps.add(tap);
+    return () => void this.#taps.delete(tap);
+  }
+
+  /** Told of the end of each packet that was sent: `arrived`, lost at the receiver's site, `no-route`. */
+  tapEnds(tap: Tap): () => void {
+    this.#endTaps.add(tap);
+    return () => void this.#endTaps.delete(tap);
   }
 
   settings(source: Address, destination: Address): PathSettings {
-    return this.#path(prefixKey(source) + prefixKey(destination)).settings;
+    const path = this.#paths.get(prefixKey(source) + prefixKey(destination));
+    return path?.settings ?? this.#defaults;
   }
 
+  /** Of a path that was configured, or has a queue; all zeros for any other. */
   counters(source: Address, destination: Address): Readonly<PathCounters> {
-    return { ...this.#path(prefixKey(source) + prefixKey(destination)).counters };
+    const path = this.#paths.get(prefixKey(source) + prefixKey(destination));
+    return { ...(path?.counters ?? noCounts()) };
   }
 
   /** Changes one one-way path from now on; packets on the way are not touched. */
   configure(source: Address, destination: Address, change: Partial<PathSettings>): void {
-    const path = this.#path(prefixKey(source) + prefixKey(destination));
-    path.settings = { ...path.settings, ...change };
+    this.#own(prefixKey(source) + prefixKey(destination)).change(change);
   }
 
   /** Changes every path, those that were never used included. */
   configureAll(change: Partial<PathSettings>): void {
     this.#defaults = { ...this.#defaults, ...change };
-    for (const path of this.#paths.values()) path.settings = { ...path.settings, ...change };
+    this.#common.settings = this.#defaults;
+    for (const path of this.#paths.values()) path.change(change);
   }
 
   send(packet: Uint8Array): void {
     if (packet.length < HEADER) return;
-    const path = this.#path(prefixAt(packet, 8) + prefixAt(packet, 24));
-    const { settings, counters } = path;
-    if (!settings.up) {
-      counters.cut++;
-      this.#tap?.(packet, 'cut');
+    const source = prefixAt(packet, 8);
+    const home = this.#attached.get(source)?.exit;
+    if (home === undefined) return this.#cross(packet, source);
+    const exit = home.site.exitFor(home);
+    if (exit !== home) {
+      exit.filtered++;
+      this.filtered++;
+      tell(this.#taps, packet, 'filtered');
       return;
     }
-    if (settings.loss > 0 && this.#random.chance(settings.loss)) {
-      counters.lost++;
-      this.#tap?.(packet, 'lost');
-      return;
-    }
-    const departure = this.#transmit(path, packet.length);
-    if (departure === undefined) {
-      counters.overflowed++;
-      this.#tap?.(packet, 'overflow');
-      return;
-    }
-    this.#tap?.(packet, 'sent');
-    this.#launch(path, packet, departure);
-    if (settings.duplicate > 0 && this.#random.chance(settings.duplicate)) {
-      counters.duplicated++;
-      this.#launch(path, packet, departure);
-    }
+    this.#through(exit.outward, packet, this.#taps, () => this.#cross(packet, source));
   }
 
-  /** When the last octet leaves; undefined: the queue is full. */
-  #transmit(path: Path, octets: number): Millis | undefined {
-    const now = this.#clock.now();
-    const { rate, queue } = path.settings;
-    if (rate === undefined) return now;
-    const backlog = Math.max(0, path.busyUntil - now);
-    if ((backlog * rate) / 1000 + octets > queue) return undefined;
-    path.busyUntil = now + backlog + (octets * 1000) / rate;
-    return addMs(now, path.busyUntil - now);
+  /** From provider to provider. */
+  #cross(packet: Uint8Array, source: string): void {
+    const path = this.#path(source + prefixAt(packet, 24));
+    const entered = path.enter(packet.length, this.#clock.now(), this.#random);
+    tell(this.#taps, packet, entered.fate);
+    if (entered.fate !== 'sent') return;
+    this.#land(path, packet, entered.arrival);
+    if (entered.again !== undefined) this.#land(path, packet, entered.again);
   }
 
-  #launch(path: Path, packet: Uint8Array, departure: Millis): void {
-    const { delay, jitter } = path.settings;
-    const extra = jitter > 0 ? this.#random.uniform() * jitter : 0;
+  #land(path: Link, packet: Uint8Array, arrival: Millis): void {
     this.inFlight++;
-    this.#clock.at(addMs(departure, delay + extra), () => {
+    this.#clock.at(arrival, () => {
       this.inFlight--;
-      const endpoint = this.#endpoints.get(prefixAt(packet, 24));
-      if (endpoint === undefined) {
+      const to = this.#attached.get(prefixAt(packet, 24));
+      if (to === undefined) {
         this.unroutable++;
-        this.#tap?.(packet, 'no-route');
+        tell(this.#endTaps, packet, 'no-route');
         return;
       }
       path.counters.delivered++;
-      endpoint.deliver(packet);
+      if (to.exit === undefined) return this.#deliver(to.endpoint, packet);
+      this.#through(to.exit.inward, packet, this.#endTaps, () =>
+        this.#deliver(to.endpoint, packet),
+      );
     });
   }
 
-  #path(key: string): Path {
+  #deliver(endpoint: Endpoint, packet: Uint8Array): void {
+    tell(this.#endTaps, packet, 'arrived');
+    endpoint.deliver(packet);
+  }
+
+  /** Over a link inside; without a delay at once, which saves an event. */
+  #through(link: Link, packet: Uint8Array, taps: ReadonlySet<Tap>, next: () => void): void {
+    const now = this.#clock.now();
+    const entered = link.enter(packet.length, now, this.#random);
+    if (entered.fate !== 'sent') {
+      tell(taps, packet, entered.fate);
+      return;
+    }
+    for (const arrival of [entered.arrival, entered.again]) {
+      if (arrival === undefined) continue;
+      if (arrival <= now) {
+        next();
+        continue;
+      }
+      this.inFlight++;
+      this.#clock.at(arrival, () => {
+        this.inFlight--;
+        next();
+      });
+    }
+  }
+
+  #path(key: string): Link {
+    const own = this.#paths.get(key);
+    if (own !== undefined) return own;
+    // A queue is a path's own; without one all paths that nobody configured are one and the same.
+    return this.#defaults.rate === undefined ? this.#common : this.#own(key);
+  }
+
+  #own(key: string): Link {
     let path = this.#paths.get(key);
     if (path === undefined) {
-      const counters = { delivered: 0, lost: 0, cut: 0, overflowed: 0, duplicated: 0 };
-      path = { settings: this.#defaults, counters, busyUntil: 0 };
+      path = new Link(this.#defaults);
       this.#paths.set(key, path);
     }
     return path;
   }
+}
+
+function tell(taps: ReadonlySet<Tap>, packet: Uint8Array, fate: Fate): void {
+  for (const tap of taps) tap(packet, fate);
 }

@@ -1,5 +1,6 @@
 import type { EngineConfig, EngineEvent } from '../engine/types.js';
 import { REAP_PROFILES, type ReapProfileName } from '../reap/constants.js';
+import type { PathStrategy } from '../reap/strategy.js';
 import { RFC5533 } from '../shim6/constants.js';
 import { parseAddress, type Address } from '../wire/address.js';
 import { VirtualClock } from './clock.js';
@@ -32,13 +33,21 @@ export const simConfig = (
   ...overrides,
 });
 
-/** The address of host number `host` (from 1) at provider number `provider` (from 1), documentation prefix. */
-export const simAddress = (host: number, provider: number): Address =>
-  parseAddress(`2001:db8:${host.toString(16)}:${provider.toString(16)}::${host.toString(16)}`);
+/**
+ * The address of host number `host` (from 1, below 2^24) at provider number `provider` (from 1, below 256), documentation
+ * prefix.
+ */
+export const simAddress = (host: number, provider: number): Address => {
+  const low = (host & 0xffff).toString(16);
+  const high = ((host >>> 16) * 256 + provider).toString(16);
+  return parseAddress(`2001:db8:${low}:${high}::${low}`);
+};
 
 export interface WorldOptions {
   readonly seed: string | number;
   readonly paths?: Partial<PathSettings>;
+  /** One for each host; default: shuffled order. */
+  readonly strategy?: () => PathStrategy;
   readonly onEvent?: (host: SimHost, event: EngineEvent) => void;
   /** Default: throw, which ends the run. */
   readonly onError?: (host: SimHost, error: unknown, during: string) => void;
@@ -51,6 +60,7 @@ export class World {
   readonly network: Network;
   readonly hosts: SimHost[] = [];
   readonly #options: WorldOptions;
+  readonly #eventTaps = new Set<(host: SimHost, event: EngineEvent) => void>();
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -66,7 +76,7 @@ export class World {
     name: string,
     locators: number | readonly Address[],
     config: EngineConfig,
-    more: Partial<Pick<SimHostOptions, 'intervals' | 'mtu' | 'rehome'>> = {},
+    more: Partial<Pick<SimHostOptions, 'intervals' | 'mtu' | 'rehome' | 'exits'>> = {},
   ): SimHost {
     const number = this.hosts.length + 1;
     const addresses =
@@ -83,12 +93,22 @@ export class World {
       config,
       locators: identity.addresses,
       verifier: identity.verifier,
-      onEvent: (from, event) => this.#options.onEvent?.(from, event),
+      onEvent: (from, event) => {
+        this.#options.onEvent?.(from, event);
+        for (const tap of this.#eventTaps) tap(from, event);
+      },
       onError: (from, error, during) => this.#failed(from, error, during),
+      ...(this.#options.strategy === undefined ? {} : { strategy: this.#options.strategy() }),
       ...more,
     });
     this.hosts.push(host);
     return host;
+  }
+
+  /** Told of every engine event of every host. Returns its removal. */
+  tapEvents(tap: (host: SimHost, event: EngineEvent) => void): () => void {
+    this.#eventTaps.add(tap);
+    return () => void this.#eventTaps.delete(tap);
   }
 
   #failed(host: SimHost, error: unknown, during: string): void {

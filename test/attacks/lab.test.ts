@@ -404,14 +404,14 @@ describe.skipIf(needsTun() !== undefined)('attacks from a third host', () => {
         await waitFor('A to ask', async () => (await stateOfA()) === 'I2BIS-SENT');
         // The worst moment for a path to fail.
         await lab.cut([AtoB, reversePath(AtoB)]);
-        await waitFor(
-          'the context to be as before',
-          async () => (await stateOfA()) === 'ESTABLISHED',
-        );
         await waitFor('another path', async () => {
           const c = await contextAt('A');
           return c.reap?.state === 'operational' && (await current(lab)).AtoB !== AtoB;
         });
+        await waitFor(
+          'the context to be as before',
+          async () => (await stateOfA()) === 'ESTABLISHED',
+        );
       },
       [
         'A drop-r1bis-no-context',

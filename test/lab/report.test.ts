@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PLAIN } from '../../src/lab/draw/paint.js';
+import { PLAIN } from '../../src/sim/draw/paint.js';
 import { reportText } from '../../src/lab/draw/report-text.js';
 import { PLAIN_PATH } from '../../src/lab/emulator/path.js';
 import { hostAddress, PATHS, UPLINKS } from '../../src/lab/paths.js';

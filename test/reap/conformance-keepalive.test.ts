@@ -217,24 +217,35 @@ describe('received keepalives', () => {
     expect(p.view?.reap?.state).toBe('exploring');
   });
 
-  it('in I2BIS-SENT: who names our tag has lost nothing; the context is ESTABLISHED after all [RFC5534 §5.1] [RFC5533 §16.2]', () => {
-    const p = new Puppet({ shim6: { ...RFC5533, i2bisTimeout: 1_000_000 } })
-      .initiated()
-      .pass(90_000)
-      .toI2bisSent();
+  it('count in I2BIS-SENT, too; who names our tag has lost nothing [RFC5534 §5.1] [RFC5533 §16.2]', () => {
+    const p = new Puppet().initiated().pass(90_000).toI2bisSent();
     expect(p.view?.state).toBe('I2BIS-SENT');
-    p.pass(14_000).say(keepalive(p)).pass(1_400);
+    p.pass(1_000).say(keepalive(p)).pass(1_000);
+    expect(p.view?.state, 'an R2 may be on the way').toBe('I2BIS-SENT');
+    p.pass(4_000);
     expect(p.view?.state).toBe('ESTABLISHED');
     expect(p.engine.counters()['recoveries-disproved']).toBe(1);
     expect(p.view?.reap?.state).toBe('operational');
-    // With another tag it says nothing.
-    const q = new Puppet({ shim6: { ...RFC5533, i2bisTimeout: 1_000_000 } })
-      .initiated()
-      .pass(90_000)
-      .toI2bisSent();
-    q.pass(14_000).say(keepalive(q, OTHER_TAG)).pass(1_400);
+    // With another tag it says nothing: the question is repeated.
+    const q = new Puppet().initiated().pass(90_000).toI2bisSent();
+    q.heard();
+    q.pass(1_000).say(keepalive(q, OTHER_TAG)).pass(5_000);
     expect(q.view?.state).toBe('I2BIS-SENT');
-    expect(q.view?.reap?.state).toBe('exploring');
+    expect(only(q.heard(), 'i2bis')).toHaveLength(1);
+  });
+
+  it('in I2BIS-SENT stop the Send Timer [RFC5534 §5.1] [RFC5533 §16.2]', () => {
+    const life = (say: boolean): string | undefined => {
+      const p = new Puppet({ shim6: { ...RFC5533, i2bisTimeout: 1_000_000 } })
+        .initiated()
+        .pass(90_000)
+        .toI2bisSent()
+        .payload('sent')
+        .pass(14_000);
+      if (say) p.say(keepalive(p));
+      return p.pass(1_400).view?.reap?.state;
+    };
+    expect([life(true), life(false)]).toEqual(['operational', 'exploring']);
   });
 });
 

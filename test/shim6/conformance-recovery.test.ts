@@ -123,6 +123,26 @@ describe('R1bis', () => {
 });
 
 describe('the end of I2BIS-SENT', () => {
+  it('is the R2, also where the new context of the peer has probed before it came (decision 10, history rehome/4080)', () => {
+    const p = new Puppet().initiated().toI2bisSent();
+    const { initiatorNonce } = p.one('i2bis').message;
+    p.say({
+      message: 'probe',
+      receiverContextTag: p.localTag,
+      state: 'exploring',
+      sent: [{ source: P0, destination: H0, nonce: 5, data: 0 }],
+      received: [],
+      options: [],
+    });
+    p.say({
+      message: 'r2',
+      responderContextTag: OTHER_TAG,
+      initiatorNonce,
+      options: [list(8, [P0, P1])],
+    });
+    expect(p.view).toMatchObject({ state: 'ESTABLISHED', peerTag: OTHER_TAG });
+  });
+
   it('by an R2 that brings a new tag [RFC5533 §7.16] [RFC5533 §7.5]', () => {
     const p = new Puppet().initiated().toI2bisSent();
     const { initiatorNonce } = p.one('i2bis').message;

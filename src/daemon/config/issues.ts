@@ -1,8 +1,17 @@
 import type { z } from 'zod';
 import { RehomeError } from '../../wire/errors.js';
 import type { TomlPositions } from './positions.js';
-import { knownKeys, wantOf } from './schema.js';
 import { suggest } from './suggest.js';
+
+/** What a kind of file may contain, for complaints about one. */
+export interface Vocabulary {
+  /** What the key (written with dots, without indices) wants, e.g. `write true or false`. */
+  wantOf(key: string): string | undefined;
+  /** Every key that may stand under `path`. */
+  knownKeys(path: readonly (string | number)[]): readonly string[];
+  /** Where to read more, e.g. `docs/config.md`. */
+  readonly manual: string;
+}
 
 /** One thing that is wrong with a configuration file. */
 export interface ConfigIssue {
@@ -36,16 +45,16 @@ const keyText = (path: readonly PropertyKey[]): string =>
     .map((p, i) => (typeof p === 'number' ? `[${p}]` : `${i === 0 ? '' : '.'}${String(p)}`))
     .join('');
 
-const remedyFor = (path: readonly PropertyKey[]): string => {
+const remedyFor = (path: readonly PropertyKey[], words: Vocabulary): string => {
   for (let length = path.length; length > 0; length--) {
     const key = path
       .slice(0, length)
       .filter((p) => typeof p === 'string')
       .join('.');
-    const want = wantOf(key);
+    const want = words.wantOf(key);
     if (want !== undefined) return want;
   }
-  return 'see docs/config.md';
+  return `see ${words.manual}`;
 };
 
 const show = (value: unknown): string => {
@@ -94,16 +103,17 @@ export function toIssues(
   issues: readonly z.core.$ZodIssue[],
   root: unknown,
   positions: TomlPositions,
+  words: Vocabulary,
 ): ConfigIssue[] {
   return issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => unknownKey(issue.path, key, positions));
+      return issue.keys.map((key) => unknownKey(issue.path, key, positions, words));
     const value = valueAt(root, issue.path);
     return {
       line: positions.lineOf(issue.path as (string | number)[]),
       key: keyText(issue.path),
       problem: problemOf(issue, value),
-      remedy: remedyFor(issue.path),
+      remedy: remedyFor(issue.path, words),
     };
   });
 }
@@ -112,9 +122,19 @@ function unknownKey(
   path: readonly PropertyKey[],
   key: string,
   positions: TomlPositions,
+  words: Vocabulary,
 ): ConfigIssue {
   const at = [...path, key] as (string | number)[];
-  const known = knownKeys(path as (string | number)[]);
+  const known = words.knownKeys(path as (string | number)[]);
+  if (known.includes(key)) {
+    // Known, but not together with what else is there.
+    return {
+      line: positions.lineOf(at),
+      key: keyText(at),
+      problem: 'does not go with the other keys here',
+      remedy: remedyFor(path, words),
+    };
+  }
   const meant = suggest(key, known);
   return {
     line: positions.lineOf(at),

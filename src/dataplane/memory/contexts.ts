@@ -2,7 +2,7 @@ import { addressToBytes, samePair, type Address, type LocatorPair } from '../../
 import { RehomeError } from '../../wire/errors.js';
 import { formatTag } from '../../wire/units.js';
 import type { ContextBinding, ContextHandle } from '../datapath.js';
-import { octetKey } from './flows.js';
+import { addressKey } from './flows.js';
 import { Meter } from './meter.js';
 
 /** One installed context, with what each packet needs precomputed. */
@@ -15,7 +15,7 @@ export interface Installed {
   /** Source and destination of what the transport sent, and of what it is given. */
   outUlids: Uint8Array;
   inUlids: Uint8Array;
-  /** Addresses of `outUlids`, as `addressKey` makes them. */
+  /** Addresses of `outUlids`, as `pairKeyOf` makes them. */
   key: string;
   shimmed: boolean;
   peerLocators: Set<string>;
@@ -31,8 +31,8 @@ const both = (first: Address, second: Address): Uint8Array => {
   out.set(addressToBytes(second), 16);
   return out;
 };
-export const ulidKey = (ulids: LocatorPair): string =>
-  octetKey(both(ulids.local, ulids.peer), 0, 32);
+const keyOf = (address: Address): string => addressKey(addressToBytes(address), 0);
+export const ulidKey = (ulids: LocatorPair): string => keyOf(ulids.local) + keyOf(ulids.peer);
 
 const derive = (
   binding: ContextBinding,
@@ -43,7 +43,7 @@ const derive = (
   inUlids: both(binding.ulids.peer, binding.ulids.local),
   key: ulidKey(binding.ulids),
   shimmed: !samePair(binding.pair, binding.ulids),
-  peerLocators: new Set(binding.peerLocators.map((a) => octetKey(addressToBytes(a), 0, 16))),
+  peerLocators: new Set(binding.peerLocators.map(keyOf)),
 });
 
 /** The installed contexts by what packets show: CT(local) on the way in, the ULID pair on the way out. */

@@ -95,10 +95,24 @@ export class FlowTable {
   }
 }
 
-/** `bytes[from, to)` as a string of as many characters: a Map key that costs little. */
-export const octetKey = (bytes: Uint8Array, from: number, to: number): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', from, to);
+const word = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 
-/** The 32 octets of source and destination; `swap`: destination first. */
-export const addressKey = (packet: Uint8Array, swap = false): string =>
-  swap ? octetKey(packet, 24, 40) + octetKey(packet, 8, 24) : octetKey(packet, 8, 40);
+/** The 16 octets of an address at `at` as a string of 8 characters: a Map key that costs little. */
+export const addressKey = (bytes: Uint8Array, at: number): string =>
+  String.fromCharCode(
+    word(bytes, at),
+    word(bytes, at + 2),
+    word(bytes, at + 4),
+    word(bytes, at + 6),
+    word(bytes, at + 8),
+    word(bytes, at + 10),
+    word(bytes, at + 12),
+    word(bytes, at + 14),
+  );
+
+/** The two addresses of a packet; `swap`: destination first. */
+export const pairKeyOf = (packet: Uint8Array, swap = false): string =>
+  swap
+    ? addressKey(packet, 24) + addressKey(packet, 8)
+    : addressKey(packet, 8) + addressKey(packet, 24);

@@ -4,7 +4,7 @@ import type { FailoverReport } from '../../sim/report.js';
 import { whyNoLab } from '../capability.js';
 import { eventText } from '../draw/event-text.js';
 import { LiveView } from '../draw/live.js';
-import { paintWith } from '../draw/paint.js';
+import { paintWith } from '../../sim/draw/paint.js';
 import { finalDrawing, plotMarks, reportText } from '../draw/report-text.js';
 import { svgPlot } from '../draw/svg.js';
 import { LabFailover } from '../failover.js';

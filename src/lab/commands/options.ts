@@ -2,7 +2,7 @@ import type { SecurityMode } from '../../engine/types.js';
 import type { ReapProfileName } from '../../reap/constants.js';
 import type { BreakKind } from '../../sim/report.js';
 import type { Screen } from '../draw/live.js';
-import type { Colors } from '../draw/paint.js';
+import type { Colors } from '../../sim/draw/paint.js';
 
 /** Where a command of the lab writes; the command line's own (src/cli/io.ts) has this form. */
 export interface LabIo {

@@ -1,8 +1,8 @@
 import { RehomeError } from '../../wire/errors.js';
 import { whyNotThisUser } from '../capability.js';
 import { drawTopology, LEGEND } from '../draw/topology.js';
-import { paintWith } from '../draw/paint.js';
-import { formatBytes } from '../draw/scale.js';
+import { paintWith } from '../../sim/draw/paint.js';
+import { formatBytes } from '../../sim/draw/scale.js';
 import { PATHS } from '../paths.js';
 import { cleanUpDead, runningLabs } from '../registry.js';
 import { askLab, theRunningLab, type LabStatus } from '../server.js';

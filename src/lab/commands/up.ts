@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from '../../linux/clock.js';
 import { RehomeError } from '../../wire/errors.js';
 import { LiveView } from '../draw/live.js';
-import { paintWith } from '../draw/paint.js';
+import { paintWith } from '../../sim/draw/paint.js';
 import { rehomeCommand } from '../entry.js';
 import { watchEvents } from '../event-watch.js';
 import { runningLabs } from '../registry.js';

@@ -2,8 +2,8 @@ import type { ReportEvent } from '../../sim/report.js';
 import type { Lab } from '../lab.js';
 import type { Traffic } from '../traffic/traffic.js';
 import { eventText } from './event-text.js';
-import type { Paint } from './paint.js';
-import { formatBytes, formatRate } from './scale.js';
+import type { Paint } from '../../sim/draw/paint.js';
+import { formatBytes, formatRate } from '../../sim/draw/scale.js';
 import { drawTopology, LEGEND } from './topology.js';
 
 /** Where a live view writes. */

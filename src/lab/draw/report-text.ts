@@ -1,7 +1,7 @@
 import type { DirectionPath, DirectionReport, FailoverReport } from '../../sim/report.js';
 import { PATHS, type OneWayPath } from '../paths.js';
-import { formatBytes, formatMs, formatRate } from './scale.js';
-import type { Paint } from './paint.js';
+import { formatBytes, formatMs, formatRate } from '../../sim/draw/scale.js';
+import type { Paint } from '../../sim/draw/paint.js';
 import { drawTopology, LEGEND } from './topology.js';
 import { terminalPlot, type PlotMark } from './terminal-plot.js';
 

@@ -1,6 +1,7 @@
+import { drawFrame, escapeXml, linear, px, type Canvas } from '../../sim/draw/frame.js';
+import { formatRate, ticks } from '../../sim/draw/scale.js';
 import type { ThroughputSample } from '../../sim/report.js';
 import type { PlotMark } from './terminal-plot.js';
-import { formatRate, ticks } from './scale.js';
 
 export interface SvgPlot {
   readonly title: string;
@@ -12,79 +13,53 @@ export interface SvgPlot {
   readonly gap?: { readonly from: number; readonly to: number };
 }
 
-const WIDTH = 860;
-const HEIGHT = 420;
-const LEFT = 92;
-const RIGHT = 24;
-const TOP = 56;
-const BOTTOM = 84;
-
-const escape = (text: string): string =>
-  text.replace(
-    /[&<>"]/g,
-    (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c] ?? c,
-  );
-const n = (value: number): string => value.toFixed(1);
-
 /** Throughput over time as a self-contained SVG file, like seed 001, figure 4. */
 export function svgPlot(plot: SvgPlot): string {
   const end = Math.max(1, plot.samples.at(-1)?.t ?? 1);
   const yTicks = ticks(Math.max(0, ...plot.samples.map((s) => s.bytesPerSecond)), 5);
-  const top = yTicks.at(-1) ?? 1;
-  const x = (t: number): number => LEFT + (t / end) * (WIDTH - LEFT - RIGHT);
-  const y = (v: number): number => HEIGHT - BOTTOM - (v / top) * (HEIGHT - TOP - BOTTOM);
-  const base = y(0);
-  const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-    `<text x="${LEFT}" y="26" font-size="16">${escape(plot.title)}</text>`,
+  const frame = {
+    title: plot.title,
+    caption: plot.caption,
+    x: {
+      label: 'time since the transfer began, s',
+      place: linear(end),
+      ticks: ticks(end / 1000, 10)
+        .filter((second) => second * 1000 <= end)
+        .map((second) => ({ at: second * 1000, text: String(second) })),
+    },
+    y: {
+      label: '',
+      place: linear(yTicks.at(-1) ?? 1),
+      ticks: yTicks.map((at) => ({ at, text: formatRate(at) })),
+    },
+  };
+  return drawFrame(frame, (canvas) => [
+    ...gap(plot, canvas),
+    `<path d="${steps(plot.samples, canvas)}" fill="none" stroke="#1f5fa8" stroke-width="1.5"/>`,
+    ...plot.marks.flatMap((mark, i) => svgMark(mark, i, canvas)),
+  ]);
+}
+
+function gap({ gap: span }: SvgPlot, { x, top, base }: Canvas): string[] {
+  if (span === undefined) return [];
+  const { from, to } = span;
+  return [
+    `<rect x="${px(x(from))}" y="${top}" width="${px(x(to) - x(from))}" height="${px(base - top)}" fill="#f4d7d3"/>`,
   ];
-  if (plot.gap !== undefined) {
-    const { from, to } = plot.gap;
-    parts.push(
-      `<rect x="${n(x(from))}" y="${TOP}" width="${n(x(to) - x(from))}" height="${n(base - TOP)}" fill="#f4d7d3"/>`,
-    );
-  }
-  for (const value of yTicks) {
-    parts.push(
-      `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${n(y(value))}" y2="${n(y(value))}" stroke="#ddd"/>`,
-      `<text x="${LEFT - 8}" y="${n(y(value) + 4)}" text-anchor="end">${escape(formatRate(value))}</text>`,
-    );
-  }
-  for (const second of ticks(end / 1000, 10)) {
-    if (second * 1000 > end) continue;
-    parts.push(
-      `<line x1="${n(x(second * 1000))}" x2="${n(x(second * 1000))}" y1="${n(base)}" y2="${n(base + 5)}" stroke="#333"/>`,
-      `<text x="${n(x(second * 1000))}" y="${n(base + 19)}" text-anchor="middle">${second}</text>`,
-    );
-  }
-  parts.push(
-    `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${n(base)}" y2="${n(base)}" stroke="#333"/>`,
-    `<text x="${n((LEFT + WIDTH - RIGHT) / 2)}" y="${n(base + 38)}" text-anchor="middle">time since the transfer began, s</text>`,
-    `<path d="${steps(plot.samples, x, y)}" fill="none" stroke="#1f5fa8" stroke-width="1.5"/>`,
-    ...plot.marks.flatMap((mark, i) => svgMark(mark, i, x, base)),
-    `<text x="${LEFT}" y="${HEIGHT - 14}" fill="#666" font-size="11">${escape(plot.caption)}</text>`,
-    '</svg>',
-  );
-  return `${parts.join('\n')}\n`;
 }
 
 /** Each sample is a step as long as its interval. */
-function steps(
-  samples: readonly ThroughputSample[],
-  x: (t: number) => number,
-  y: (v: number) => number,
-): string {
-  let d = `M${n(x(0))} ${n(y(0))}`;
-  for (const { t, bytesPerSecond } of samples) d += `V${n(y(bytesPerSecond))}H${n(x(t))}`;
+function steps(samples: readonly ThroughputSample[], { x, y }: Canvas): string {
+  let d = `M${px(x(0))} ${px(y(0))}`;
+  for (const { t, bytesPerSecond } of samples) d += `V${px(y(bytesPerSecond))}H${px(x(t))}`;
   return d;
 }
 
-function svgMark(mark: PlotMark, index: number, x: (t: number) => number, base: number): string[] {
-  const at = n(x(mark.t));
-  const high = TOP - 6 + index * 15;
+function svgMark(mark: PlotMark, index: number, { x, top, base }: Canvas): string[] {
+  const at = px(x(mark.t));
+  const high = top - 6 + index * 15;
   return [
-    `<line x1="${at}" x2="${at}" y1="${high}" y2="${n(base)}" stroke="#b5472f" stroke-dasharray="4 3"/>`,
-    `<text x="${n(x(mark.t) + 4)}" y="${high + 9}" fill="#b5472f">${escape(mark.label)}</text>`,
+    `<line x1="${at}" x2="${at}" y1="${high}" y2="${px(base)}" stroke="#b5472f" stroke-dasharray="4 3"/>`,
+    `<text x="${px(x(mark.t) + 4)}" y="${high + 9}" fill="#b5472f">${escapeXml(mark.label)}</text>`,
   ];
 }

@@ -1,6 +1,6 @@
 import type { ThroughputSample } from '../../sim/report.js';
-import type { Paint } from './paint.js';
-import { formatRate, ticks } from './scale.js';
+import type { Paint } from '../../sim/draw/paint.js';
+import { formatRate, ticks } from '../../sim/draw/scale.js';
 
 export interface PlotMark {
   /** Milliseconds since the transfer began. */

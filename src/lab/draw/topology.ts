@@ -8,7 +8,7 @@ import {
   type Uplink,
 } from '../paths.js';
 import type { FailoverReport } from '../../sim/report.js';
-import type { Paint } from './paint.js';
+import type { Paint } from '../../sim/draw/paint.js';
 
 /** What the drawing shows of the network at one moment. */
 export interface TopologyView {

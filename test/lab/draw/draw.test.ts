@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { PLAIN } from '../../../src/lab/draw/paint.js';
-import { formatMs, formatRate, ticks } from '../../../src/lab/draw/scale.js';
+import { PLAIN } from '../../../src/sim/draw/paint.js';
+import { formatMs, formatRate, ticks } from '../../../src/sim/draw/scale.js';
 import { svgPlot } from '../../../src/lab/draw/svg.js';
 import { terminalPlot, toColumns } from '../../../src/lab/draw/terminal-plot.js';
 import { drawTopology } from '../../../src/lab/draw/topology.js';

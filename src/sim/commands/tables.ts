@@ -1,0 +1,52 @@
+import type { Table } from '../experiments/types.js';
+import type { Paint } from '../draw/paint.js';
+
+/** Tables for people: what was measured, the paper's number, ours with its sampling error, and the verdict. */
+export function tablesText(tables: readonly Table[], paint: Paint): string {
+  return tables
+    .filter(({ rows }) => rows.length > 0)
+    .map((table) => tableText(table, paint))
+    .join('\n');
+}
+
+function tableText({ title, rows }: Table, paint: Paint): string {
+  const compared = rows.some(({ paper }) => paper !== null);
+  const cells = rows.map(({ measure, paper, ours, error, verdict }) => [
+    measure,
+    ...(compared ? [paper ?? ''] : []),
+    ours,
+    error === null ? '' : `[${error}]`,
+    verdict === 'shown' ? '' : verdict,
+  ]);
+  const head = ['', ...(compared ? ['paper'] : []), 'ours', '[95 %]', ''];
+  const widths = head.map((_, i) =>
+    Math.max(...[head, ...cells].map((row) => (row[i] ?? '').length)),
+  );
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  const lines = cells.map((row, i) => {
+    const text = line(row);
+    const { verdict } = rows[i] ?? { verdict: 'shown' };
+    if (verdict === 'shown') return text;
+    const paintVerdict = verdict === 'within' ? paint.good : paint.bad;
+    return `${text.slice(0, -verdict.length)}${paintVerdict(verdict)}`;
+  });
+  return `${paint.strong(title)}\n  ${paint.dim(line(head))}\n${lines.map((l) => `  ${l}\n`).join('')}`;
+}
+
+/** The same as Markdown. */
+export function tablesMarkdown(tables: readonly Table[]): string {
+  return tables
+    .filter(({ rows }) => rows.length > 0)
+    .map(({ title, rows }) => {
+      const body = rows.map(
+        ({ measure, paper, ours, error, verdict }) =>
+          `| ${measure} | ${paper ?? ''} | ${ours} | ${error ?? ''} | ${verdict === 'shown' ? '' : verdict === 'outside' ? '**outside**' : verdict} |`,
+      );
+      return `${title}\n\n| | paper | ours | 95 % | verdict |\n| --- | --- | --- | --- | --- |\n${body.join('\n')}\n`;
+    })
+    .join('\n');
+}

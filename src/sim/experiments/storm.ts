@@ -1,0 +1,199 @@
+import type { Address } from '../../wire/address.js';
+import { PROTOCOL } from '../../wire/ipv6.js';
+import { MESSAGE_TYPE } from '../../wire/shim6/constants.js';
+import { addMs, type Millis } from '../../wire/units.js';
+import type { SimHost } from '../host.js';
+import { engineConfig, linkSettings, trafficSpec } from '../scenario/resolve.js';
+import type { ScenarioOf } from '../scenario/schema.js';
+import { STRATEGIES } from '../scenario/strategies.js';
+import { Site } from '../site.js';
+import { quantile } from '../stats.js';
+import { makeTraffic, type Traffic } from '../traffic/index.js';
+import { World } from '../world.js';
+import { round } from './exploration.js';
+import { stormFigures, stormTables } from './storm-report.js';
+import { splitTrials, wanted, type Experiment, type Hooks, type TrialRecord } from './types.js';
+
+type Scenario = ScenarioOf<'storm'>;
+
+/** Contexts are made over this time, so that their number is not a load of its own. */
+const RAMP = 3_000;
+const WARM_UP = 1_500;
+const SETTLE = 2_500;
+const PROGRESS = 100;
+
+/** One access link of a site dies under many flows. */
+export const storm: Experiment<'storm'> = {
+  name: 'storm',
+  units: ({ storm: { flows }, trials }) =>
+    flows.flatMap((count, part) =>
+      splitTrials(1, trials, 1, count).map((unit) => ({
+        ...unit,
+        part,
+        first: part * trials + unit.first,
+        last: part * trials + unit.last,
+      })),
+    ),
+  run: (scenario, unit, hooks = {}) =>
+    [...wanted(unit, hooks.only)].map((trial) => {
+      const flows = scenario.storm.flows[unit.part] ?? 1;
+      return new Storm(scenario, flows, trial).run(hooks);
+    }),
+  tables: stormTables,
+  figures: stormFigures,
+};
+
+class Storm {
+  readonly #scenario: Scenario;
+  readonly #flows: number;
+  readonly #trial: number;
+  readonly #world: World;
+  readonly #site: Site;
+  readonly #inside: SimHost[] = [];
+  readonly #outside: SimHost[] = [];
+  readonly #traffic: Traffic[] = [];
+  #cutAt: Millis | undefined;
+  #exploring = 0;
+  #left = 0;
+  readonly #backAfter: number[] = [];
+  #probes = 0;
+  readonly #windows: number[] = [];
+
+  constructor(scenario: Scenario, flows: number, trial: number) {
+    this.#scenario = scenario;
+    this.#flows = flows;
+    this.#trial = trial;
+    const number = (trial - 1) % scenario.trials;
+    this.#world = new World({
+      seed: `${scenario.seed}/storm/${flows}/${number}`,
+      paths: linkSettings(scenario.network),
+      strategy: STRATEGIES[scenario.strategy],
+      onEvent: (_host, event) => {
+        if (this.#cutAt === undefined) return;
+        if (event.name === 'failure-suspected') {
+          this.#exploring++;
+          this.#left++;
+        } else if (event.name === 'operational') {
+          this.#exploring--;
+          this.#backAfter.push(event.at - this.#cutAt);
+        }
+      },
+    });
+    const { providers, access } = scenario.storm;
+    this.#site = new Site('site', providers, linkSettings(access));
+    this.#addHosts();
+  }
+
+  #addHosts(): void {
+    const {
+      hosts,
+      providers,
+      peer_providers: peerProviders,
+      own_peers: own,
+    } = this.#scenario.storm;
+    const config = engineConfig(this.#scenario);
+    const inside = Math.min(hosts, this.#flows);
+    const outside = own ? this.#flows : Math.ceil(this.#flows / inside);
+    for (let i = 0; i < inside; i++) {
+      const exits = this.#site.exits;
+      this.#inside.push(this.#world.addHost(`in${i + 1}`, providers, config, { exits }));
+    }
+    for (let i = 0; i < outside; i++) {
+      this.#outside.push(this.#world.addHost(`out${i + 1}`, peerProviders, config));
+    }
+  }
+
+  run(hooks: Hooks): TrialRecord {
+    const { clock, network } = this.#world;
+    hooks.onWorld?.(this.#world, this.#trial);
+    this.#tellProgress(hooks);
+    const ramp = this.#world.random.fork('ramp');
+    for (let i = 0; i < this.#flows; i++) {
+      clock.after(ramp.uniform() * RAMP, () => this.#begin(i));
+    }
+    clock.run(RAMP + WARM_UP);
+    const established = this.#inside.reduce((n, h) => n + (h.engine?.contexts().length ?? 0), 0);
+    const cutAt = clock.now();
+    this.#cutAt = cutAt;
+    const { window } = this.#scenario.storm;
+    const untap = network.tap((packet) => {
+      if (packet[6] !== PROTOCOL.shim6 || packet[42] !== MESSAGE_TYPE.probe) return;
+      this.#probes++;
+      const at = Math.floor((clock.now() - cutAt) / window);
+      this.#windows[at] = (this.#windows[at] ?? 0) + 1;
+    });
+    for (const { forward, backward } of this.#traffic) {
+      forward.watchGaps();
+      backward.watchGaps();
+    }
+    this.#site.exits[0]?.change({ up: false });
+    hooks.onNote?.(`the access link of ${this.#site.exits[0]?.name ?? 'nobody'} dies`);
+    const all = 2 * this.#flows; // contexts, one at each end
+    const deadline = addMs(cutAt, this.#scenario.storm.patience);
+    const ok = clock.runWhile(deadline, () => this.#left >= all && this.#exploring === 0);
+    const backAfter = [...this.#backAfter];
+    clock.run(SETTLE);
+    untap();
+    return this.#record(established, ok, backAfter);
+  }
+
+  /** In virtual time too, so that a run is the same whether anybody listens. */
+  #tellProgress(hooks: Hooks): void {
+    const { clock } = this.#world;
+    const { sendTimeout } = engineConfig(this.#scenario).reap;
+    const expected = RAMP + WARM_UP + 1.7 * sendTimeout + SETTLE;
+    hooks.onProgress?.(Math.min(0.99, clock.now() / expected));
+    clock.after(PROGRESS, () => this.#tellProgress(hooks));
+  }
+
+  #record(established: number, ok: boolean, backAfter: readonly number[]): TrialRecord {
+    const { clock } = this.#world;
+    const flowing = this.#traffic.filter(
+      ({ forward, backward }) =>
+        clock.now() - (forward.lastAt ?? 0) < SETTLE &&
+        clock.now() - (backward.lastAt ?? 0) < SETTLE,
+    );
+    const gaps = this.#traffic.map((t) => Math.max(t.forward.longestGap, t.backward.longestGap));
+    const { window } = this.#scenario.storm;
+    const windows = Array.from(this.#windows, (n) => n ?? 0); // without holes
+    return {
+      trial: this.#trial,
+      flows: this.#flows,
+      hosts: this.#inside.length,
+      peers: this.#outside.length,
+      established,
+      probes: this.#probes,
+      peakPerSecond: Math.round((Math.max(0, ...windows) * 1_000) / window),
+      allBackMs: ok ? round(Math.max(...backAfter)) : null,
+      medianBackMs: round(quantile(backAfter, 0.5)),
+      flowing: flowing.length,
+      longestGapMs: round(gaps.reduce((a, b) => Math.max(a, b), 0)),
+      medianGapMs: round(quantile(gaps, 0.5)),
+      /** Probes in each window from the cut on. */
+      windows,
+    };
+  }
+
+  /** Flow number `i`: every host has one with each peer, or a peer of its own for each. */
+  #begin(i: number): void {
+    const host = i % this.#inside.length;
+    const shared = Math.floor(i / this.#inside.length);
+    const peer = this.#scenario.storm.own_peers ? i : shared;
+    const [from, to] = [this.#inside[host], this.#outside[peer]];
+    const [source, destination] = [from?.locators[0], to?.locators[0]];
+    if (from === undefined || to === undefined) return;
+    from.driver?.establish({ local: source as Address, peer: destination as Address });
+    const traffic = makeTraffic(trafficSpec(this.#scenario.traffic), {
+      clock: this.#world.clock,
+      random: this.#world.random.fork(`flow ${i}`),
+      from,
+      to,
+      source: source as Address,
+      destination: destination as Address,
+      // Its own at both ends: neighbours at one host are one apart, at one peer a prime.
+      port: 1_024 + 2 * ((host * 7_919 + shared) % 30_000),
+    });
+    this.#traffic.push(traffic);
+    traffic.start();
+  }
+}
