@@ -6,6 +6,8 @@ import { SeededRandom } from '../../src/sim/random.js';
 import { simAddress } from '../../src/sim/world.js';
 import { buildUdp } from '../../src/sim/packets.js';
 import { u32 } from '../../src/wire/bytes.js';
+import { Site, type Exit } from '../../src/sim/site.js';
+import type { Address } from '../../src/wire/address.js';
 import { ms } from '../../src/wire/units.js';
 
 const A = simAddress(1, 1);
@@ -53,6 +55,95 @@ describe('a one-way path', () => {
     const { arrived, counters, network } = send({ up: false }, 5);
     expect([arrived.length, counters.cut]).toEqual([0, 5]);
     expect(network.settings(B, A).up).toBe(true);
+  });
+});
+
+describe('a site behind exit routers', () => {
+  const insider = (host: number, provider: number) => simAddress(10 + host, provider);
+  const datagram = (source: Address, destination: Address, size = 100): Uint8Array =>
+    buildUdp({
+      source,
+      destination,
+      sourcePort: 1,
+      destinationPort: 2,
+      payload: new Uint8Array(size),
+    });
+
+  /** Two hosts with two providers each in a site, one outside. */
+  function campus(access: Partial<PathSettings> = {}, routing: 'source' | 'default' = 'source') {
+    const clock = new VirtualClock();
+    const network = new Network(clock, new SeededRandom(5));
+    const site = new Site('campus', 2, access, routing);
+    const arrived: { at: number; to: string }[] = [];
+    const listen = (address: Address, exit?: Exit): void =>
+      network.attach(
+        address,
+        { deliver: () => void arrived.push({ at: clock.now(), to: address }) },
+        exit,
+      );
+    for (const host of [1, 2]) {
+      site.exits.forEach((exit, i) => listen(insider(host, i + 1), exit));
+    }
+    listen(B);
+    return { clock, network, site, arrived };
+  }
+
+  it('shares an access link among its hosts: one queue, one after the other', () => {
+    const { clock, network, arrived } = campus({ rate: 14_800, delay: 5 });
+    for (const host of [1, 2, 1, 2]) network.send(datagram(insider(host, 1), B)); // 148 octets each
+    network.send(datagram(insider(1, 2), B)); // by the other exit: nobody before it
+    clock.run(1_000);
+    expect(arrived.map(({ at }) => at)).toEqual([16, 16, 26, 36, 46]);
+  });
+
+  it('loses one provider in both directions, for all hosts, and keeps the other', () => {
+    const { clock, network, site, arrived } = campus();
+    site.exits[0]?.change({ up: false });
+    for (const host of [1, 2]) {
+      for (const provider of [1, 2]) {
+        network.send(datagram(insider(host, provider), B));
+        network.send(datagram(B, insider(host, provider)));
+      }
+    }
+    clock.run(1_000);
+    expect(arrived.map(({ to }) => to).sort()).toEqual([B, B, insider(1, 2), insider(2, 2)].sort());
+    expect(site.exits[0]?.outward.counters.cut).toBe(2);
+    expect(site.exits[0]?.inward.counters.cut).toBe(2);
+  });
+
+  it('stops one way only where only that is stopped', () => {
+    const { clock, network, site, arrived } = campus();
+    site.exits[0]?.inward.change({ up: false });
+    network.send(datagram(insider(1, 1), B));
+    network.send(datagram(B, insider(1, 1)));
+    clock.run(1_000);
+    expect(arrived.map(({ to }) => to)).toEqual([B]);
+  });
+
+  it("has its packets dropped by a provider's ingress filter when it routes by destination alone", () => {
+    const { clock, network, site, arrived } = campus({}, 'default');
+    network.send(datagram(insider(1, 1), B));
+    network.send(datagram(insider(1, 2), B)); // leaves by exit 1 with the other provider's source
+    clock.run(1_000);
+    expect(arrived).toHaveLength(1);
+    expect(network.filtered).toBe(1);
+    expect(site.exits[0]?.filtered).toBe(1);
+  });
+
+  it('tells of a packet when it is sent, and of its end', () => {
+    const { clock, network, site } = campus({ delay: 2 });
+    const fates: string[] = [];
+    network.tap((_packet, fate) => fates.push(`sent: ${fate}`));
+    const stop = network.tapEnds((_packet, fate) => fates.push(`end: ${fate}`));
+    network.send(datagram(insider(1, 1), B));
+    clock.run(100);
+    site.exits[1]?.inward.change({ up: false });
+    network.send(datagram(B, insider(1, 2)));
+    clock.run(100);
+    stop();
+    network.send(datagram(insider(1, 1), B));
+    clock.run(100);
+    expect(fates).toEqual(['sent: sent', 'end: arrived', 'sent: sent', 'end: cut', 'sent: sent']);
   });
 });
 

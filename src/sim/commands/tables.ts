@@ -9,7 +9,7 @@ export function tablesText(tables: readonly Table[], paint: Paint): string {
     .join('\n');
 }
 
-function tableText({ title, rows }: Table, paint: Paint): string {
+function tableText({ title, against = 'paper', rows }: Table, paint: Paint): string {
   const compared = rows.some(({ paper }) => paper !== null);
   const cells = rows.map(({ measure, paper, ours, error, verdict }) => [
     measure,
@@ -18,7 +18,7 @@ function tableText({ title, rows }: Table, paint: Paint): string {
     error === null ? '' : `[${error}]`,
     verdict === 'shown' ? '' : verdict,
   ]);
-  const head = ['', ...(compared ? ['paper'] : []), 'ours', '[95 %]', ''];
+  const head = ['', ...(compared ? [against] : []), 'ours', '[95 %]', ''];
   const widths = head.map((_, i) =>
     Math.max(...[head, ...cells].map((row) => (row[i] ?? '').length)),
   );
@@ -41,12 +41,12 @@ function tableText({ title, rows }: Table, paint: Paint): string {
 export function tablesMarkdown(tables: readonly Table[]): string {
   return tables
     .filter(({ rows }) => rows.length > 0)
-    .map(({ title, rows }) => {
+    .map(({ title, against = 'paper', rows }) => {
       const body = rows.map(
         ({ measure, paper, ours, error, verdict }) =>
           `| ${measure} | ${paper ?? ''} | ${ours} | ${error ?? ''} | ${verdict === 'shown' ? '' : verdict === 'outside' ? '**outside**' : verdict} |`,
       );
-      return `${title}\n\n| | paper | ours | 95 % | verdict |\n| --- | --- | --- | --- | --- |\n${body.join('\n')}\n`;
+      return `${title}\n\n| | ${against} | ours | 95 % | verdict |\n| --- | --- | --- | --- | --- |\n${body.join('\n')}\n`;
     })
     .join('\n');
 }

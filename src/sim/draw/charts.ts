@@ -54,7 +54,7 @@ export function logAxis(label: string, min: number, max: number): Axis {
   return {
     label,
     place: logarithmic(min, max),
-    ticks: all.map((at) => ({ at, text: String(at) })),
+    ticks: all.map((at) => ({ at, text: at.toLocaleString('en') })),
   };
 }
 

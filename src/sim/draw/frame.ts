@@ -68,7 +68,7 @@ export function drawFrame(frame: Frame, body: (canvas: Canvas) => readonly strin
     ...body(canvas),
     `<line x1="${left}" x2="${right}" y1="${px(base)}" y2="${px(base)}" stroke="#333"/>`,
     `<text x="${px(middle)}" y="${px(base + 38)}" text-anchor="middle">${escapeXml(frame.x.label)}</text>`,
-    `<text x="${left - 8}" y="${TOP - 12}" text-anchor="end" fill="#333">${escapeXml(frame.y.label)}</text>`,
+    `<text x="24" y="${TOP - 12}" fill="#333">${escapeXml(frame.y.label)}</text>`,
     ...caption(frame.caption),
     '</svg>',
   ];

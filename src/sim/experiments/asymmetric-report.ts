@@ -33,6 +33,7 @@ export function asymmetricTables(_scenario: Scenario, records: readonly TrialRec
   return [
     {
       title: 'Only one-way pairs remain: every message against RFC 5534 §6 and figure 2',
+      against: 'asked',
       rows: [
         always('both ends find their one-way pair', records, (r) => r['found'] === true),
         always(

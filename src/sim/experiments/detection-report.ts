@@ -28,6 +28,7 @@ export function detectionTables(scenario: Scenario, records: readonly TrialRecor
   return [
     {
       title: 'From the first packet lost in the cut: never more than the send timer (section 5.3)',
+      against: 'bound',
       rows: perCell(cuts, (name, of, timer) =>
         boundRow(name, numbers(of, 'sinceLostMs'), {
           high: bound(scenario, timer),

@@ -45,6 +45,8 @@ export interface Row {
 /** Rows under a heading. */
 export interface Table {
   readonly title: string;
+  /** What the rows' `paper` is. Default: the paper's number. */
+  readonly against?: string;
   readonly rows: readonly Row[];
 }
 

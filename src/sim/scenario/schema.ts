@@ -34,6 +34,8 @@ const variant = z.strictObject({
   burst: z.int().min(1).max(64).optional(),
   /** What the paper has for the share of the best two paths, in percent. */
   paper: z.number().min(0).max(100).optional(),
+  /** And for the most frequent round trip, in milliseconds. */
+  paper_round_trip: duration.optional(),
 });
 
 const selection = z.strictObject({

@@ -73,6 +73,7 @@ export const WANTS: Readonly<Record<string, string>> = {
   'selection.variant.spacing': DURATION,
   'selection.variant.burst': 'write a whole number of probes, 1 to 64',
   'selection.variant.paper': 'write percent, 0 to 100',
+  'selection.variant.paper_round_trip': DURATION,
   detection: 'write a table with send_timers, losses, watch and one [[detection.traffic]] each',
   'detection.send_timers': DURATIONS,
   'detection.losses': 'write a list of probabilities from 0 to 0.9',
