@@ -1,0 +1,28 @@
+import { must } from '../harness/target.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** The HTTP/1.1 answers one behind the other in what a server said; an event stream is the last. */
+export function answersIn(text: string): Answer[] {
+  const answers: Answer[] = [];
+  for (let rest = text; rest !== '';) {
+    const end = rest.indexOf('\r\n\r\n');
+    const head = end < 0 ? rest : rest.slice(0, end);
+    const status = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1];
+    must(
+      status !== undefined,
+      `an answer begins with a status, not with ${JSON.stringify(head.slice(0, 60))}`,
+    );
+    const after = end < 0 ? '' : rest.slice(end + 4);
+    if (/^transfer-encoding: chunked/im.test(head))
+      return [...answers, { status: Number(status), body: '' }];
+    const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
+    // Of a text that is all ASCII; ours escapes nothing else than JSON does.
+    answers.push({ status: Number(status), body: after.slice(0, length) });
+    rest = after.slice(length);
+  }
+  return answers;
+}
