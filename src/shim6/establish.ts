@@ -264,7 +264,9 @@ export function accept(
   const read = readPeerSet(core, received, ulids.peer, known);
   if (!read) return;
   const peer = orUlid(read, ulids.peer);
-  if (existing && !knowsPeerLocator(known, source) && !knowsPeerLocator(peer, source)) {
+  // Also where there is no context yet: payload goes back over this pair, and a true list that was copied from a peer
+  // must not take it to whoever sent the copy.
+  if (!knowsPeerLocator(known, source) && !knowsPeerLocator(peer, source)) {
     return core.drop('i2-foreign-source');
   }
   core.refusals.clear(ulids.peer);
