@@ -1,7 +1,7 @@
 import { pairKey, samePair, type Address, type LocatorPair } from '../wire/address.js';
-import { findOption, type I2bis, type R1bis, type Shim6Option } from '../wire/shim6/index.js';
+import { findOption, type I2bis, type R1bis } from '../wire/shim6/index.js';
 import { addMs, type ContextTag, type Millis } from '../wire/units.js';
-import type { Core, Received } from './core.js';
+import { fits, type Core, type Received } from './core.js';
 import {
   isContacted,
   knowsOwnLocator,
@@ -81,6 +81,9 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
     responderNonce: message.responderNonce,
     validator,
   };
+  if (!fits(recovery.pair, i2bis(core, context, { initiatorNonce: 0, recovery }))) {
+    return core.drop('r1bis-validator-too-long');
+  }
   if (context.s.state === 'I2BIS-SENT') {
     // Not answered (§7.18); but the next repetition goes where the peer was heard last, and soon if that is new.
     core.drop('r1bis-unexpected');
@@ -103,25 +106,27 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
   sendI2bis(core, context, s);
 }
 
-export function sendI2bis(core: Core, context: Context, s: I2bisSent): void {
-  const { pair, packetTag, responderNonce, validator } = s.recovery;
-  const options: Shim6Option[] = [
-    { option: 'responderValidator', validator },
-    ...core.identifying(context, pair),
-    ...core.describing(context),
-  ];
-  core.send(
-    pair,
-    {
-      message: 'i2bis',
-      initiatorContextTag: context.localTag,
-      initiatorNonce: s.initiatorNonce,
-      responderNonce,
-      packetContextTag: packetTag,
-      options,
-    },
-    context,
-  );
+export const sendI2bis = (core: Core, context: Context, s: I2bisSent): void =>
+  core.send(s.recovery.pair, i2bis(core, context, s), context);
+
+function i2bis(
+  core: Core,
+  context: Context,
+  { initiatorNonce, recovery }: Pick<I2bisSent, 'initiatorNonce' | 'recovery'>,
+): I2bis {
+  const { pair, packetTag, responderNonce, validator } = recovery;
+  return {
+    message: 'i2bis',
+    initiatorContextTag: context.localTag,
+    initiatorNonce,
+    responderNonce,
+    packetContextTag: packetTag,
+    options: [
+      { option: 'responderValidator', validator },
+      ...core.identifying(context, pair),
+      ...core.describing(context),
+    ],
+  };
 }
 
 /** §7.19: repeat, then fall back to I1 over every pair we know of: the one of the ULIDs may be the broken one. */
