@@ -5,10 +5,21 @@ interface Entry {
   readonly id: number;
 }
 
-/** The earliest of many deadlines, one per id: a binary heap with stale entries left in until they surface. */
+/** Below this many entries nobody looks how many of them are stale. */
+const SMALL = 64;
+
+/**
+ * The earliest of many deadlines, one per id: a binary heap with stale entries left in until they surface, or until they
+ * are more than the others: every packet of a busy context replaces its deadline.
+ */
 export class Deadlines {
   readonly #heap: Entry[] = [];
   readonly #current = new Map<number, Millis>();
+
+  /** Entries, stale ones included. */
+  get size(): number {
+    return this.#heap.length;
+  }
 
   set(id: number, at: Millis | undefined): void {
     if (at === undefined) {
@@ -18,6 +29,12 @@ export class Deadlines {
     if (this.#current.get(id) === at) return;
     this.#current.set(id, at);
     this.#push({ at, id });
+    if (this.#heap.length > SMALL + 2 * this.#current.size) this.#rebuild();
+  }
+
+  #rebuild(): void {
+    this.#heap.length = 0;
+    for (const [id, at] of this.#current) this.#push({ at, id });
   }
 
   next(): Millis | undefined {

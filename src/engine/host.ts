@@ -295,6 +295,7 @@ export class HostEngine implements HostEngineApi {
         this.#deadlines.set(context.id, undefined);
         this.#event('removed', context, { reason });
       },
+      rescheduled: (context) => this.#touch(context),
       reap: (context, received) => this.#onReap(context, received),
       peerLocatorsChanged: (context) => {
         this.#refresh(context);

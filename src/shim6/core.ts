@@ -38,6 +38,8 @@ export interface Shim6Listener {
   /** Contact is lost: nothing may be sent with this context until `contacted`. */
   lostContact(context: Context): void;
   removed(context: Context, reason: string): void;
+  /** A deadline has moved without a word said. */
+  rescheduled(context: Context): void;
   reap(context: Contacted, received: Received<Keepalive | Probe>): void;
   peerLocatorsChanged(context: Contacted): void;
   event(name: ShimEventName, context: Context | undefined, detail: EventDetail): void;

@@ -91,6 +91,7 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
     const soon = addMs(core.now, R1BIS_SETTLE * (0.5 + core.random.uniform()));
     const retryAt = elsewhere && soon < context.s.retryAt ? soon : context.s.retryAt;
     core.table.transition(context, { ...context.s, recovery, retryAt });
+    core.listener.rescheduled(context);
     return;
   }
   const s: I2bisSent = {
