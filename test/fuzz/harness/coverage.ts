@@ -8,6 +8,8 @@ interface Module {
   readonly name: string;
   readonly from: number;
   readonly count: number;
+  /** Line of each counter. */
+  readonly lines: readonly number[];
   readonly literals: readonly (string | number)[];
 }
 /** What `register.mjs` keeps; nothing but notes where nothing is instrumented (in the tests). */
@@ -101,16 +103,17 @@ export class Coverage {
           this.#seen[i] = 1;
           if (i >= NOTES) this.#hit++;
         }
-        out.push(i * 8 + (CLASS[n] ?? 0));
+        // How often a note was taken says little, and would fill the corpus.
+        out.push(i < NOTES ? i * 8 : i * 8 + (CLASS[n] ?? 0));
       }
     }
   }
 
   /** Counters that never counted, by module: where a target does not get to. */
-  missed(): { readonly module: string; readonly missed: number; readonly of: number }[] {
+  missed(): { readonly module: string; readonly lines: readonly number[]; readonly of: number }[] {
     return this.#modules.map((m) => ({
       module: m.name,
-      missed: this.#seen.subarray(m.from, m.from + m.count).filter((s) => s === 0).length,
+      lines: m.lines.filter((_, i) => this.#seen[m.from + i] === 0),
       of: m.count,
     }));
   }

@@ -33,11 +33,13 @@ export const transpile = (source, fileName) =>
  */
 export function instrument(source, fileName, name) {
   const literals = new Set();
-  let count = 0;
+  const lines = [];
   const transformer = (context) => (file) => {
     const { factory: f } = context;
+    let line = 0;
     const counter = () => {
-      const at = f.createElementAccessExpression(f.createIdentifier(COUNTERS), count++);
+      const at = f.createElementAccessExpression(f.createIdentifier(COUNTERS), lines.length);
+      lines.push(line);
       return f.createPostfixIncrement(at);
     };
     const statement = () => f.createExpressionStatement(counter());
@@ -50,6 +52,8 @@ export function instrument(source, fileName, name) {
     const visit = (node) => {
       collect(node, literals);
       const n = ts.visitEachChild(node, visit, context);
+      line =
+        ts.getLineAndCharacterOfPosition(file, Math.max(0, node.getStart?.(file) ?? 0)).line + 1;
       if (ts.isArrowFunction(n)) {
         const body = ts.isBlock(n.body) ? block(n.body) : counted(n.body);
         return f.updateArrowFunction(
@@ -116,7 +120,7 @@ export function instrument(source, fileName, name) {
       undefined,
       [
         f.createStringLiteral(name),
-        f.createNumericLiteral(count),
+        f.createStringLiteral(lines.join(' ')),
         f.createStringLiteral(JSON.stringify([...literals])),
       ],
     );

@@ -8,11 +8,13 @@ const store = { counters: new Uint8Array(SIZE), notes: NOTES, modules: [] };
 let used = NOTES;
 
 /** Every module that counts asks here for its counters when it is loaded. */
-globalThis.__rehomeFuzz = (name, count, literals) => {
+globalThis.__rehomeFuzz = (name, where, literals) => {
+  const lines = where === '' ? [] : where.split(' ').map(Number);
+  const count = lines.length;
   const from = used;
   used = (used + count + 3) & ~3;
   if (used > SIZE) throw new RangeError('more counters than there is room for');
-  store.modules.push({ name, from, count, literals: JSON.parse(literals) });
+  store.modules.push({ name, from, count, lines, literals: JSON.parse(literals) });
   return store.counters.subarray(from, from + count);
 };
 globalThis.__rehomeFuzzStore = store;

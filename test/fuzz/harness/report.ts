@@ -39,6 +39,9 @@ export function findingText(finding: Finding, file: string): string {
 
 export const missedText = (missed: ReturnType<Coverage['missed']>): string =>
   missed
-    .filter((m) => m.missed > 0)
-    .map((m) => `    ${m.module}: ${m.missed} of ${m.of} blocks not reached`)
+    .filter((m) => m.lines.length > 0)
+    .map((m) => {
+      const lines = [...new Set(m.lines)].sort((a, b) => a - b).join(', ');
+      return `    ${m.module}: ${m.lines.length} of ${m.of} blocks not reached, lines ${lines}`;
+    })
     .join('\n');

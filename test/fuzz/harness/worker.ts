@@ -52,8 +52,8 @@ for (const [i, name] of input.targets.entries()) {
     },
   });
   const summary = await fuzzer.run();
+  if (input.save) saveCorpus(name, await fuzzer.reduced());
   await target.close?.();
-  if (input.save) saveCorpus(name, fuzzer.corpus.inputs());
   tell({ kind: 'done', summary, missed: coverage.missed() });
 }
 parentPort?.close();
