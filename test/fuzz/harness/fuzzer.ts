@@ -40,6 +40,8 @@ export interface Summary {
 
 /** Different ways to fail that one run reports of one target; more are the same one in other words. */
 const MAX_FINDINGS = 8;
+/** Share of the mutations that begin with a seed. */
+const SEEDS = 0.125;
 /** Between two looks at the clock. */
 const BATCH = 32;
 
@@ -50,6 +52,7 @@ export class Fuzzer {
   readonly #random: SeededRandom;
   readonly #signatures = new Set<string>();
   readonly #start = performance.now();
+  #seeds: readonly Uint8Array[] = [];
   #executions = 0;
   #news = 0;
 
@@ -61,7 +64,8 @@ export class Fuzzer {
   async run(): Promise<Summary> {
     const { target, coverage } = this.#options;
     const vectors = loadVectors(target.name).map((v) => v.input);
-    for (const input of [...target.seeds(), ...loadCorpus(target.name), ...vectors]) {
+    this.#seeds = target.seeds();
+    for (const input of [...this.#seeds, ...loadCorpus(target.name), ...vectors]) {
       await this.#execute(input);
     }
     if (this.corpus.size === 0) this.corpus.consider(new Uint8Array(), [0]);
@@ -70,11 +74,11 @@ export class Fuzzer {
       random: this.#random,
       target,
       dictionary: dictionaryOf(target, coverage.literals()),
-      other: () => this.corpus.pick(this.#random),
+      other: () => this.#pick(),
     };
     while (!this.#isOver()) {
       for (let i = 0; i < BATCH; i++) {
-        await this.#execute(mutate(this.corpus.pick(this.#random), sources));
+        await this.#execute(mutate(this.#pick(), sources));
       }
       // Lets the watcher be answered, and sockets and timers have their turn.
       await new Promise((resolve) => setImmediate(resolve));
@@ -102,6 +106,12 @@ export class Fuzzer {
       if (news.length > 0) kept.push(input);
     }
     return kept;
+  }
+
+  /** Now and then a seed: the corpus keeps the shortest inputs, and what makes them short is often what made sense. */
+  #pick(): Uint8Array {
+    const seed = this.#random.chance(SEEDS) && this.#seeds.length > 0;
+    return seed ? this.#random.pick(this.#seeds) : this.corpus.pick(this.#random);
   }
 
   #isOver(): boolean {

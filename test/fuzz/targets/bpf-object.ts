@@ -16,6 +16,7 @@ export const target: Target = {
   run(file) {
     const object = refusing(['REHOME_E_ELF'], () => readBpfObject(file));
     if (!object) return;
+    must(sectionsFit(file), 'every section is in the file');
     const maps = new Set(object.maps.map((m) => m.name));
     for (const { instructions, mapReferences } of object.programs) {
       must(instructions.length % 8 === 0, 'instructions have eight octets');
@@ -36,6 +37,14 @@ export const target: Target = {
     }
   },
 };
+
+function sectionsFit(file: Uint8Array): boolean {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const table = Number(view.getBigUint64(40, true));
+  return Array.from({ length: view.getUint16(60, true) }, (_, i) => table + SECTION * i).every(
+    (at) => view.getBigUint64(at + 24, true) + view.getBigUint64(at + 32, true) <= file.length,
+  );
+}
 
 /** The header, and each entry of the section table with what it points to. */
 function units(file: Uint8Array): Unit[] {

@@ -61,7 +61,11 @@ export const target: Target = {
       'wrong usage is said on standard error, and nothing else',
     );
     if (!out.startsWith('{')) return;
-    const answer = JSON.parse(out) as { accepted: unknown; reason: unknown };
+    const answer = JSON.parse(out) as { accepted: unknown; reason: unknown; parameters: unknown };
+    must(
+      args.some((a) => a.replace('--parameters=', '').toLowerCase() === answer.parameters),
+      'the octets are those that were given',
+    );
     must(answer.accepted === (status === 0), 'the exit status is the answer');
     must((answer.reason === null) === (status === 0), 'a refusal has a reason');
   },

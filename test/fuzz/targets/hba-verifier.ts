@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { HbaVerifier } from '../../../src/identity/hba-verifier.js';
+import { formAddress, hash1 } from '../../../src/identity/hashes.js';
+import { HbaVerifier, type LocalIdentity } from '../../../src/identity/hba-verifier.js';
 import { signLocators } from '../../../src/identity/signature.js';
 import {
   addressFromBytes,
@@ -12,6 +13,7 @@ import {
   decodeControl,
   encodeControl,
   findOption,
+  VERIFICATION_METHOD,
   type LocatorList,
 } from '../../../src/wire/shim6/index.js';
 import { contextTag } from '../../../src/wire/units.js';
@@ -19,11 +21,12 @@ import { note } from '../harness/coverage.js';
 import { must, type Target } from '../harness/target.js';
 import { privateKey } from '../../identity/support.js';
 import { identities } from '../support/identities.js';
-import { isProven } from '../support/reference.js';
+import { isProven, readReference } from '../support/reference.js';
 import { repairShim6, shim6Units } from '../support/packet.js';
 
 /** A ULID, and an Update Request with a list and its proof. */
 const ULID = 16;
+const COLLISION_COUNT = 24;
 
 export const target: Target = {
   name: 'hba-verifier',
@@ -114,8 +117,26 @@ function seeds(): Uint8Array[] {
     const signed =
       identity.privateKey === undefined ? [] : [[foreign], [ulid, foreign, ...addresses]];
     const proven = [...lists, ...signed].map((l) => withProof(own, ulid, l, 7));
-    return [...proven, wrongKey(own, ulid, [ulid, foreign])];
+    return [...proven, wrongKey(own, ulid, [ulid, foreign]), overcounted(identity)];
   });
+}
+
+/** Right in all but the collision count, which is one too large: the hashes are over it, no mutation gets there. */
+function overcounted({ addresses }: LocalIdentity): Uint8Array {
+  const [first] = addresses;
+  const parameters = Uint8Array.from(first?.parameters ?? []);
+  parameters[COLLISION_COUNT] = 3;
+  const prefix = parameters.subarray(16, 24);
+  const ulid = addressFromBytes(formAddress(prefix, hash1(parameters, prefix), 0));
+  const isSet = readReference(parameters)?.prefixes !== undefined;
+  return seed(
+    ulid,
+    [ulid],
+    [isSet ? VERIFICATION_METHOD.hba : VERIFICATION_METHOD.none],
+    7,
+    parameters,
+    undefined,
+  );
 }
 
 function withProof(

@@ -25,18 +25,37 @@ export const target: Target = {
   name: 'netlink',
   about:
     'rtnetlink datagrams: messages, attributes, links, addresses, routes, rules, neighbours, prefixes',
-  code: ['src/linux/netlink/'],
+  code: ['message', 'events', 'link', 'address', 'route', 'rule', 'neighbour', 'prefix'].map(
+    (name) => `src/linux/netlink/${name}.ts`,
+  ),
   seeds,
   units,
   repair,
   run(datagram) {
     const messages = refusing(REFUSAL, () => decodeMessages(datagram));
+    must(
+      (messages !== undefined) === fits(datagram, 0, HEADER, 4),
+      'messages are read where their lengths fit',
+    );
     if (!messages) return;
     const again = concat(...messages.map(encodeMessage));
     mustEqual(decodeMessages(again), messages, 'messages after a round trip');
     for (const message of messages) event(message);
   },
 };
+
+/** Do the lengths of the parts fit, each at least a header and none past the end? Up to three octets may follow attributes. */
+function fits(octets: Uint8Array, from: number, header: 4 | 16, width: 2 | 4): boolean {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  let at = from;
+  while (header === 4 ? octets.length - at >= 4 : at < octets.length) {
+    if (octets.length - at < header) return false;
+    const length = width === 2 ? view.getUint16(at, true) : view.getUint32(at, true);
+    if (length < header || at + length > octets.length) return false;
+    at += 4 * Math.ceil(length / 4);
+  }
+  return true;
+}
 
 function event(message: NetlinkMessage): void {
   const { type, payload } = message;
@@ -47,6 +66,10 @@ function event(message: NetlinkMessage): void {
   }
   const offset = FIXED[type & ~3] ?? 0;
   const attributes = refusing(REFUSAL, () => decodeAttributes(payload, offset));
+  must(
+    (attributes !== undefined) === fits(payload, offset, 4, 2),
+    'attributes are read where their lengths fit',
+  );
   if (!attributes) return;
   for (const [kind, value] of attributes) {
     must(value.length <= payload.length, 'an attribute is in its message');

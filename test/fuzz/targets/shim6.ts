@@ -1,4 +1,4 @@
-import { toHex, u8 } from '../../../src/wire/bytes.js';
+import { roundUp8, toHex, u16, u8 } from '../../../src/wire/bytes.js';
 import {
   errorFor,
   decodeControl,
@@ -49,6 +49,17 @@ export const target: Target = {
   },
 };
 
+/** By their own length fields the options lie one behind the other, and the last ends with the message. */
+function tiled(message: ControlMessage, length: number, octets: Uint8Array): void {
+  if (message.message === 'error' || message.options.length === 0) return;
+  let at = message.options[0]?.offset ?? 0;
+  for (const { offset } of message.options) {
+    must(offset === at, 'options lie one behind the other');
+    at += roundUp8(4 + u16(octets, at + 2));
+  }
+  must(at === length, 'the last option ends with the message');
+}
+
 /** Options without what only the decoder knows. */
 const plain = (message: ControlMessage): unknown =>
   message.message === 'error'
@@ -66,10 +77,12 @@ function roundTrip(message: ControlMessage, length: number, octets: Uint8Array):
       );
     }
   }
+  tiled(message, length, octets);
   const again = refusing(['REHOME_E_TOO_LARGE', ...unwritable(message)], () =>
     encodeControl(message),
   );
   if (again === undefined) return;
+  must(again.length === length, 'what is written is as long as what was read');
   const back = decodeControl(again);
   must(back.ok, () => `what is written can be read: ${toHex(again)}`);
   mustEqual(plain(back.message), plain(message), 'a message after a round trip');

@@ -1,3 +1,4 @@
+import { u16 } from '../../../src/wire/bytes.js';
 import { parseIpv6, PROTOCOL, walkHeaders } from '../../../src/wire/ipv6.js';
 import { buildTcp, parseTcp, transportChecksumOk } from '../../../src/wire/tcp.js';
 import { buildUdp, parseUdp, udpChecksumOk } from '../../../src/wire/udp.js';
@@ -35,6 +36,11 @@ export const target: Target = {
     }
     const udp = soundly(parseUdp(upper), upper.length);
     if (!udp) return;
+    const said = u16(upper, 4);
+    must(
+      said >= 8 && udp.datagram.payload.length === said - 8,
+      'the payload is as long as it says',
+    );
     note(`udp ${udpChecksumOk(source, destination, upper)}`);
     const again = buildUdp(source, destination, udp.datagram);
     must(udpChecksumOk(source, destination, again), 'our checksum is right');

@@ -13,7 +13,7 @@ import {
 } from '../../../../src/wire/shim6/index.js';
 import { note } from '../../harness/coverage.js';
 import { must } from '../../harness/target.js';
-import { sameOctets, show } from '../equal.js';
+import { mustEqual, sameOctets, show } from '../equal.js';
 import type { FuzzHost } from './host.js';
 import { belongs, type People } from './people.js';
 
@@ -168,6 +168,23 @@ export function checkMoves(
       () => `payload moved to ${show(after.pair)}, which is not between known locators`,
     );
   }
+}
+
+/**
+ * Update, Keepalive and Probe count between locators of the context only, whoever knows its tag (RFC 5533 §12.4). One
+ * that comes from elsewhere changes nothing.
+ */
+export function checkForeign(
+  host: FuzzHost,
+  before: readonly ContextView[],
+  heard: Heard | undefined,
+): void {
+  if (!heard || !('receiverContextTag' in heard.message)) return;
+  const { receiverContextTag } = heard.message;
+  const old = before.find((v) => v.localTag === receiverContextTag && v.peerTag !== undefined);
+  if (!old || old.peerLocators.some((l) => l.address === heard.arrival.peer)) return;
+  const now = host.views.find((v) => v.id === old.id);
+  mustEqual(now, old, `a context after a ${heard.message.message} from a foreign locator`);
 }
 
 /** A state that an engine is in is news for the fuzzer as much as a line of code. */

@@ -15,6 +15,7 @@ import { locator, seeded } from '../../../support/engines.js';
 import { must } from '../../harness/target.js';
 import {
   checkBindings,
+  checkForeign,
   checkMoves,
   checkProofs,
   checkSent,
@@ -103,6 +104,7 @@ export class FuzzHost {
     checkViews(this);
     checkProofs(this, this.#people);
     checkMoves(this, before, heard);
+    checkForeign(this, before, heard);
     this.#checkTable();
     this.#most = Math.max(this.config.maxContexts, Math.min(this.#most, before.length));
     must(

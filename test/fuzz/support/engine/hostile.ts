@@ -97,7 +97,7 @@ function change(world: World, packet: Uint8Array, kind: number, argument: number
     default: {
       // An option that is larger than it was: what we repeat to others must still fit.
       if (!unit) return packet;
-      const more = new Uint8Array(8 * (1 + (at & 0x7f)));
+      const more = new Uint8Array(8 * (1 + (at & 0xff)));
       const out = withInserted(packet, unit.to, more);
       setU16(out, unit.from + 2, u16(packet, unit.from + 2) + more.length);
       return out;

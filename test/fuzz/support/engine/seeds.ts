@@ -187,6 +187,29 @@ export const programs = (): Uint8Array[] => [
     ['mutate', 0, 5, 6, 0x00040000],
     ['flow', 0, 0, 2, 5_000],
   ),
+  // A probe over another pair than the ULIDs, and its report on the way back, with other addresses or another nonce.
+  ...([11, 0] as const).map((kind) =>
+    program(
+      PAPER,
+      ['establish'],
+      ['flow', 0, 0, 2, SECOND],
+      ['explore'],
+      ['lose'],
+      ['pass', 0, 0, 2, 700],
+      ['deliver'],
+      ['mutate', 0, 6, kind, kind === 11 ? 0x00010002 : 0x0001005b],
+      ['flow', 0, 0, 2, SECOND],
+    ),
+  ),
+  // A validator that just fits, until our list grows.
+  program(
+    [0, 0, 0, 0, 0, 0, 0, 4],
+    ['establish'],
+    ['deliver'],
+    ...Array.from({ length: 24 }, (_, i) => ['mutate', 0, 1, 12, 0x98 - i] as const),
+    ['locators', 0, 0x0f],
+    ['flow', 0, 0, 2, 30_000],
+  ),
   // Strangers: every message once, then an I1 and the I2 with the validator that came for it, claiming to be B.
   program(
     RFC,

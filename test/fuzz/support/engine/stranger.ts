@@ -274,6 +274,13 @@ function lastR1bis(world: World, source: Address, destination: Address) {
   return option && { option, responderNonce, packetContextTag };
 }
 
+/** An I2 or I2bis of somebody who never got the R1 or R1bis that its address would have been sent. */
+function isUnanswered(packet: Uint8Array): boolean {
+  const message = read(packet)?.message;
+  if (message?.message !== 'i2' && message?.message !== 'i2bis') return false;
+  return findOption(message, 'responderValidator')?.validator.every((x) => x === 0) === true;
+}
+
 /**
  * Lets a stranger's packet arrive: no context that was there changes by it. Without proofs a stranger may claim
  * anything in an I2 that it has answered from its own address; that is what `security = "none"` means (SECURITY.md).
@@ -291,6 +298,12 @@ export function strangerArrives(world: World, host: FuzzHost, packet: Uint8Array
       host.call('icmp', () => host.engine.icmp(packet, world.now)),
     );
   } else world.arrive(packet, 'stranger');
+  if (isUnanswered(packet)) {
+    must(
+      host.views.every((v) => before.has(v.id)),
+      `an ${message} without a validator of ours makes a context`,
+    );
+  }
   if (claimed) return;
   for (const [id, old] of before) {
     if (withX(old.ulids.peer)) continue; // its own context
