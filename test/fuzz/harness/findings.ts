@@ -44,6 +44,8 @@ export const textOfError = (error: unknown): string => {
   return text + cause;
 };
 
+/** Stacks name files from the root of the repository, wherever that is. */
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const folder = (target: string): URL => new URL(`../vectors/${target}/`, import.meta.url);
 const WIDTH = 32;
 
@@ -53,7 +55,8 @@ export function writeVector(finding: Finding, explain: Target['explain']): strin
   mkdirSync(folder(finding.target), { recursive: true });
   const file = fileURLToPath(new URL(`${name}.hex`, folder(finding.target)));
   const explained = explain?.(finding.input) ?? '';
-  const head = [finding.error.split('\n').slice(0, 6).join('\n'), explained]
+  const error = finding.error.replaceAll(ROOT, '');
+  const head = [error.split('\n').slice(0, 6).join('\n'), explained]
     .filter((part) => part !== '')
     .flatMap((part) => part.split('\n'))
     .map((line) => `# ${line.replace(/\p{Cc}/gu, '?')}`.trimEnd());

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { must } from '../harness/target.js';
 
 export interface Answer {
@@ -5,7 +6,7 @@ export interface Answer {
   readonly body: string;
 }
 
-/** The HTTP/1.1 answers one behind the other in what a server said; an event stream is the last. */
+/** The HTTP/1.1 answers one behind the other in what a server said, one character an octet; an event stream is the last. */
 export function answersIn(text: string): Answer[] {
   const answers: Answer[] = [];
   for (let rest = text; rest !== '';) {
@@ -20,8 +21,8 @@ export function answersIn(text: string): Answer[] {
     if (/^transfer-encoding: chunked/im.test(head))
       return [...answers, { status: Number(status), body: '' }];
     const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
-    // Of a text that is all ASCII; ours escapes nothing else than JSON does.
-    answers.push({ status: Number(status), body: after.slice(0, length) });
+    const body = Buffer.from(after.slice(0, length), 'latin1').toString('utf8');
+    answers.push({ status: Number(status), body });
     rest = after.slice(length);
   }
   return answers;
