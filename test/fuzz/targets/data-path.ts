@@ -10,10 +10,12 @@ import { must, type Target } from '../harness/target.js';
 import { sameOctets } from '../support/equal.js';
 import { capturedPackets, packetUnits, repairPacket, shim6Packets } from '../support/packet.js';
 
-const A = ['2001:db8:1::a', '2001:db8:3::a'].map(parseAddress);
-const B = ['2001:db8:2::b', '2001:db8:4::b'].map(parseAddress);
-const [A0 = A[0]!, A1 = A[1]!] = A;
-const [B0 = B[0]!, B1 = B[1]!] = B;
+const [A0, A1] = [parseAddress('2001:db8:1::a'), parseAddress('2001:db8:3::a')];
+const [B0, B1] = [parseAddress('2001:db8:2::b'), parseAddress('2001:db8:4::b')];
+const [A, B] = [
+  [A0, A1],
+  [B0, B1],
+];
 const TAG_A = contextTag(0x111122223333);
 const TAG_B = contextTag(0x444455556666);
 const MTU = 1500;

@@ -4,11 +4,12 @@ import { buildIpv6 } from '../../../../src/wire/ipv6.js';
 import { encodePayloadHeader } from '../../../../src/wire/shim6/index.js';
 import { contextTag, ms } from '../../../../src/wire/units.js';
 import { locator } from '../../../support/engines.js';
+import { strangerArrives } from './arrival.js';
 import type { FuzzHost } from './host.js';
 import { anyOf, mutated, pool, readdressed, tags } from './hostile.js';
 import type { People } from './people.js';
 import { readHead, readRecords, type Operation, type Record } from './program.js';
-import { strangerArrives, strangerPacket } from './stranger.js';
+import { strangerPacket } from './stranger.js';
 import { configOf, STRANGE, World } from './world.js';
 
 /** Runs a program to its end. @throws OracleError when something does not hold; whatever an engine throws */
@@ -32,7 +33,7 @@ export function runProgram(
 type Doing = (world: World, host: FuzzHost, r: Record) => void;
 
 /** Up to twelve minutes, the short ones more often. */
-const duration = (r: Record): number => (r.argument & 0xffff) * [0.01, 0.1, 1, 10][r.c & 3]!;
+const duration = (r: Record): number => ((r.argument & 0xffff) * 10 ** (r.c & 3)) / 100;
 
 /** Peers that a person may name: the other host's addresses mostly. */
 const peerOf = (world: World, host: FuzzHost, which: number): Address | undefined =>

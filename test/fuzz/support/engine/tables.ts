@@ -1,6 +1,7 @@
 import { Deadlines } from '../../../../src/engine/deadlines.js';
 import { isContacted, type Context } from '../../../../src/shim6/context.js';
 import { ContextTable } from '../../../../src/shim6/table.js';
+import type { ContextTag } from '../../../../src/wire/units.js';
 import { must } from '../../harness/target.js';
 
 /**
@@ -8,8 +9,8 @@ import { must } from '../../harness/target.js';
  * put in. What it was ever asked to index is remembered, so that what is left behind can be asked for.
  */
 export class SeenTable {
-  readonly #peerTags = new Set<number>();
-  readonly #localTags = new Set<number>();
+  readonly #peerTags = new Set<ContextTag>();
+  readonly #localTags = new Set<ContextTag>();
   readonly #nonces = new Set<number>();
   readonly #ulids = new Map<string, Pick<Context, 'ulids' | 'forkedInstanceIdentifier'>>();
   readonly table: ContextTable;
@@ -49,9 +50,7 @@ export class SeenTable {
     const there = new Set(all);
     for (const tag of this.#peerTags) {
       must(
-        table
-          .byPeerTag(tag as never)
-          .every((c) => there.has(c) && isContacted(c) && c.s.peerTag === tag),
+        table.byPeerTag(tag).every((c) => there.has(c) && isContacted(c) && c.s.peerTag === tag),
         'no stale tag of a peer',
       );
     }
@@ -66,7 +65,7 @@ export class SeenTable {
       );
     }
     for (const tag of this.#localTags) {
-      const c = table.byLocalTag(tag as never);
+      const c = table.byLocalTag(tag);
       must(c === undefined || (there.has(c) && c.localTag === tag), 'no stale tag of ours');
     }
     for (const { ulids, forkedInstanceIdentifier } of this.#ulids.values()) {

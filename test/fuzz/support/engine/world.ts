@@ -144,7 +144,7 @@ export class World {
         if (next === undefined) break;
         must(
           ticks < 20_000 && next <= end,
-          () => `${host.name} still has ${this.hosts.length} contexts and a deadline`,
+          () => `${host.name} still has ${host.engine.contexts().length} contexts and a deadline`,
         );
         now = ms(Math.max(now, next));
         host.now = now;
