@@ -18,9 +18,12 @@ export function answersIn(text: string): Answer[] {
       `an answer begins with a status, not with ${JSON.stringify(head.slice(0, 60))}`,
     );
     const after = end < 0 ? '' : rest.slice(end + 4);
-    if (/^transfer-encoding: chunked/im.test(head))
+    const said = /^content-length: (\d+)/im.exec(head)?.[1];
+    // Without a length an answer goes on to the end: a stream, or HTTP/1.0. 100 Continue has no body.
+    if (said === undefined && Number(status) >= 200) {
       return [...answers, { status: Number(status), body: '' }];
-    const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0);
+    }
+    const length = Number(said ?? 0);
     const body = Buffer.from(after.slice(0, length), 'latin1').toString('utf8');
     answers.push({ status: Number(status), body });
     rest = after.slice(length);

@@ -27,6 +27,7 @@ const REQUESTS = [
   post('/v1/forget', '{"tag":"'),
   'POST /v1/reload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n',
   'POST /v1/explore HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"peer"',
+  get('/v1/events?follow') + get('/v1/events?follow=1'),
   'OPTIONS * HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: upgrade\r\nUpgrade: y\r\n\r\n',
 ];
 
@@ -71,19 +72,12 @@ export const target: Target = {
   seeds: () => REQUESTS.map(octetsOf),
   units: lines,
   async run(input) {
-    const r = (running ??= await start());
-    r.source = controlSource();
-    r.bugs.length = 0;
-    const text = await exchange(r.socket, input);
-    // The server hears a moment later that its client is gone.
-    for (let i = 0; i < 1000 && r.followers > 0; i++) await turn();
-    must(r.bugs.length === 0, () => `not a bug of ours: ${String(r.bugs[0])}`);
-    must(r.followers === 0, 'nobody follows who is gone');
-    for (const { status, body } of answersIn(text)) {
-      note(`status ${status}`);
-      must(status !== 500, `an internal error: ${body}`);
-      if (status >= 400 && body !== '')
-        must(ErrorSchema.safeParse(JSON.parse(body)).success, 'an error in JSON');
+    try {
+      await talk((running ??= await start()), input);
+    } catch (error) {
+      // What one input left behind is not to be another's fault.
+      await target.close?.();
+      throw error;
     }
   },
   async close() {
@@ -92,6 +86,22 @@ export const target: Target = {
     running = undefined;
   },
 };
+
+async function talk(r: Running, input: Uint8Array): Promise<void> {
+  r.source = controlSource();
+  r.bugs.length = 0;
+  const text = await exchange(r.socket, input);
+  // The server hears a moment later that its client is gone.
+  for (let i = 0; i < 1000 && r.followers > 0; i++) await turn();
+  must(r.bugs.length === 0, () => `not a bug of ours: ${String(r.bugs[0])}`);
+  must(r.followers === 0, 'nobody follows who is gone');
+  for (const { status, body } of answersIn(text)) {
+    note(`status ${status}`);
+    must(status !== 500, `an internal error: ${body}`);
+    if (status >= 400 && body !== '')
+      must(ErrorSchema.safeParse(JSON.parse(body)).success, 'an error in JSON');
+  }
+}
 
 async function start(): Promise<Running> {
   const directory = mkdtempSync(join(tmpdir(), 'rehome-fuzz-'));

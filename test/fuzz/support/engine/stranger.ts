@@ -11,6 +11,7 @@ import {
   type Shim6Option,
 } from '../../../../src/wire/shim6/index.js';
 import { contextTag } from '../../../../src/wire/units.js';
+import { refusing } from '../../harness/target.js';
 import { read } from './checks.js';
 import type { FuzzHost } from './host.js';
 import { anyOf, pool, tags } from './hostile.js';
@@ -44,7 +45,11 @@ export function strangerPacket(world: World, host: FuzzHost, r: Record): Uint8Ar
   if (r.b % 14 === 12) return strangePayload(world, source, destination, r);
   if (r.b % 14 === 13) return strangeError(world, host, source, destination, r);
   const message = strangeMessage(world, host, r, source, destination);
-  return message && buildControlPacket(source, destination, message);
+  // Proofs and all, it may be more than a stranger can send, too.
+  return (
+    message &&
+    refusing(['REHOME_E_TOO_LARGE'], () => buildControlPacket(source, destination, message))
+  );
 }
 
 function strangePayload(
