@@ -102,7 +102,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   sim: {
     usage: '<command>',
-    summary: 'experiments with the same engine in virtual time',
+    summary: 'run experiments in the simulator',
     load: async () => (await import('./commands/sim.js')).registerSim,
   },
   version: {

@@ -23,7 +23,10 @@ export function streamEvents(
   const kept = source.events(sinceOf(url)).events;
   response.writeHead(200, { 'content-type': 'application/x-ndjson' });
   response.flushHeaders();
+  // The connection and not the answer: one that waits behind another on the same connection is not told of its end.
+  const { socket } = response.req;
   const stop = (): void => {
+    socket.off('close', stop);
     unfollow();
     followers.delete(stop);
     response.end();
@@ -37,6 +40,6 @@ export function streamEvents(
   };
   const unfollow = source.follow(write);
   followers.add(stop);
-  response.on('close', stop);
+  socket.once('close', stop);
   for (const event of kept) write(event);
 }

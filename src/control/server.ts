@@ -23,6 +23,8 @@ export interface ControlServerOptions {
 /** Octets of a request body. */
 const MAX_BODY = 64 * 1024;
 const MAX_CONNECTIONS = 64;
+/** Requests name resources by their path alone. */
+const BASE = 'http://rehome';
 
 /** HTTP and JSON over a Unix socket; the interface is `docs/control-api.md`. */
 export class ControlServer {
@@ -88,7 +90,7 @@ export class ControlServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const url = new URL(request.url ?? '/', 'http://rehome');
+      const url = urlOf(request);
       const body = request.method === 'POST' ? await readBody(request) : undefined;
       if (
         url.pathname === '/v1/events' &&
@@ -101,6 +103,8 @@ export class ControlServer {
       const handler = findRoute(request.method ?? 'GET', url.pathname);
       reply(response, 200, await handler(this.#source, url, body));
     } catch (error) {
+      // Nobody is left to answer, and nothing is wrong with us.
+      if (hasGone(request, error)) return;
       this.#fail(response, error);
     }
   }
@@ -132,6 +136,16 @@ function reply(response: ServerResponse, status: number, body: unknown): void {
   });
   response.end(text);
 }
+
+function urlOf(request: IncomingMessage): URL {
+  const text = request.url ?? '/';
+  if (URL.canParse(text, BASE)) return new URL(text, BASE);
+  throw new ControlError('REHOME_E_REQUEST', `${text} is not the path of a resource`);
+}
+
+/** The client hung up before its request was complete. */
+const hasGone = (request: IncomingMessage, error: unknown): boolean =>
+  !request.complete && (error as NodeJS.ErrnoException).code === 'ECONNRESET';
 
 const errorJson = (error: RehomeError): ErrorJson => ({
   error: {

@@ -99,7 +99,7 @@ export class HostDriver {
     this.#perform(this.#engine.setLocalLocators(locators, this.#clock.now()));
   }
 
-  /** @throws RehomeError REHOME_E_NO_LOCATOR, REHOME_E_LIMIT */
+  /** @throws RehomeError REHOME_E_NO_LOCATOR, REHOME_E_PEER, REHOME_E_LIMIT */
   establish(ulids: LocatorPair, forkedInstanceIdentifier?: number): void {
     this.#perform(this.#engine.establish(ulids, this.#clock.now(), forkedInstanceIdentifier));
   }

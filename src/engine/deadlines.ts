@@ -5,15 +5,24 @@ interface Entry {
   readonly id: number;
 }
 
+/** Below this many entries nobody looks how many of them are stale. */
+const SMALL = 64;
+
 /**
  * The earliest of many deadlines, one per id. Deadlines move away with every packet, so a heap entry that has become
  * too early is kept, and put where it belongs when it surfaces: moving a deadline away costs no more than a Map entry.
+ * Stale entries never outnumber the others for long.
  */
 export class Deadlines {
   readonly #heap: Entry[] = [];
   readonly #current = new Map<number, Millis>();
   /** The time of the entry that speaks for an id; any other entry of that id is stale. */
   readonly #queued = new Map<number, Millis>();
+
+  /** Entries, stale ones included. */
+  get size(): number {
+    return this.#heap.length;
+  }
 
   set(id: number, at: Millis | undefined): void {
     if (at === undefined) {
@@ -24,6 +33,13 @@ export class Deadlines {
     const queued = this.#queued.get(id);
     if (queued !== undefined && queued <= at) return;
     this.#queue(id, at);
+    if (this.#heap.length > SMALL + 2 * this.#current.size) this.#rebuild();
+  }
+
+  #rebuild(): void {
+    this.#heap.length = 0;
+    this.#queued.clear();
+    for (const [id, at] of this.#current) this.#queue(id, at);
   }
 
   next(): Millis | undefined {

@@ -35,6 +35,13 @@ export const noLocator = (address: Address): RehomeError =>
     address,
   );
 
+export const noPeer = (address: Address): RehomeError =>
+  new RehomeError(
+    'REHOME_E_PEER',
+    `${address} cannot be a peer: name a unicast address of another host, not a link-local one`,
+    address,
+  );
+
 export const full = (contexts: number): RehomeError =>
   new RehomeError(
     'REHOME_E_LIMIT',

@@ -12,6 +12,7 @@ import {
   keepaliveWish,
   noContext,
   noLocator,
+  noPeer,
   ownLocator,
   recoveryDetail,
 } from './describe.js';
@@ -122,7 +123,9 @@ export class HostEngine implements HostEngineApi {
 
   establish(ulids: LocatorPair, now: Millis, forkedInstanceIdentifier = 0): Effect[] {
     return this.#run(now, () => {
-      if (!this.#locators.some((l) => l.address === ulids.local)) throw noLocator(ulids.local);
+      const isOurs = (a: Address): boolean => this.#locators.some((l) => l.address === a);
+      if (!isOurs(ulids.local)) throw noLocator(ulids.local);
+      if (!isUsableLocator(ulids.peer) || isOurs(ulids.peer)) throw noPeer(ulids.peer);
       if (!this.#establish(ulids, forkedInstanceIdentifier)) throw full(this.#config.maxContexts);
     });
   }
@@ -301,6 +304,7 @@ export class HostEngine implements HostEngineApi {
         this.#deadlines.set(context.id, undefined);
         this.#event('removed', context, { reason });
       },
+      rescheduled: (context) => this.#touch(context),
       reap: (context, received) => this.#onReap(context, received),
       peerLocatorsChanged: (context) => {
         this.#refresh(context);

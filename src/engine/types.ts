@@ -194,7 +194,7 @@ export interface HostEngineApi {
   observe(context: ContextId, liveness: LivenessSample, now: Millis): Effect[];
   /** Unprotected flows; starts establishment where the trigger says so. */
   offerFlows(flows: readonly FlowObservation[], now: Millis): Effect[];
-  /** Starts a context now, whatever the trigger says. Throws REHOME_E_NO_LOCATOR, REHOME_E_LIMIT. */
+  /** Starts a context now, whatever the trigger says. Throws REHOME_E_NO_LOCATOR, REHOME_E_PEER, REHOME_E_LIMIT. */
   establish(ulids: LocatorPair, now: Millis, forkedInstanceIdentifier?: number): Effect[];
   /**
    * Explores at once, as if the send timer had run out; every context with this peer (a ULID or any locator). The ULIDs

@@ -1,5 +1,6 @@
 import type { LocatorVerifier } from '../identity/verifier.js';
 import { samePair, type Address, type LocatorPair } from '../wire/address.js';
+import { WireError } from '../wire/errors.js';
 import {
   buildControlPacket,
   errorFor,
@@ -41,6 +42,8 @@ export interface Shim6Listener {
   /** Contact is lost: nothing may be sent with this context until `contacted`. */
   lostContact(context: Context): void;
   removed(context: Context, reason: string): void;
+  /** A deadline has moved without a word said. */
+  rescheduled(context: Context): void;
   reap(context: Contacted, received: Received<Keepalive | Probe>): void;
   peerLocatorsChanged(context: Contacted): void;
   event(name: ShimEventName, context: Context | undefined, detail: EventDetail): void;
@@ -210,10 +213,12 @@ export class Core {
     this.listener.removed(context, reason);
   }
 
-  /** Builds, sends and counts one message. */
+  /** Builds, sends and counts one message. One that has grown too large is dropped: no peer may stop our timers. */
   send(pair: LocatorPair, message: ControlMessage, context?: Context): void {
+    const packet = packetOf(pair, message);
+    if (!packet) return this.drop('too-large');
     this.count(`sent-${message.message}`);
-    this.listener.send(buildControlPacket(pair.local, pair.peer, message));
+    this.listener.send(packet);
     if (context && message.message !== 'keepalive' && message.message !== 'probe') {
       this.listener.controlSent(context);
     }
@@ -303,6 +308,20 @@ export class Core {
     }
   }
 }
+
+/** Undefined when the message does not fit into 1280 octets (RFC 5533 §5.1): what a peer wants repeated may be long. */
+function packetOf(pair: LocatorPair, message: ControlMessage): Uint8Array | undefined {
+  try {
+    return buildControlPacket(pair.local, pair.peer, message);
+  } catch (error) {
+    if (error instanceof WireError && error.code === 'REHOME_E_TOO_LARGE') return undefined;
+    throw error;
+  }
+}
+
+/** May this message be sent at all? To be asked before a context relies on it. */
+export const fits = (pair: LocatorPair, message: ControlMessage): boolean =>
+  packetOf(pair, message) !== undefined;
 
 /** Is there a deadline, and has it come? */
 export const due = (at: Millis | undefined, now: Millis): boolean => at !== undefined && at <= now;

@@ -1,15 +1,7 @@
 import type { LocatorPair } from '../wire/address.js';
-import {
-  findOption,
-  type I1,
-  type I2,
-  type I2bis,
-  type R1,
-  type R2,
-  type Shim6Option,
-} from '../wire/shim6/index.js';
+import { findOption, type I1, type I2, type I2bis, type R1, type R2 } from '../wire/shim6/index.js';
 import { addMs } from '../wire/units.js';
-import type { Core, Received } from './core.js';
+import { fits, type Core, type Received } from './core.js';
 import {
   isContacted,
   knowsOwnLocator,
@@ -175,6 +167,7 @@ export function onR1(core: Core, received: Received<R1>): void {
     i1Retries: context.s.retries,
     candidates: context.s.candidates,
   };
+  if (!fits(s.pair, i2(core, context, s))) return core.drop('r1-validator-too-long');
   core.table.transition(context, s);
   sendI2(core, context, s);
 }
@@ -193,24 +186,20 @@ function answers(c: Context, received: Received): boolean {
   return sent.some((pair) => pair.peer === source && pair.local === destination);
 }
 
-export function sendI2(core: Core, context: Context, s: I2Sent): void {
-  const options: Shim6Option[] = [
+export const sendI2 = (core: Core, context: Context, s: I2Sent): void =>
+  core.send(s.pair, i2(core, context, s), context);
+
+const i2 = (core: Core, context: Context, s: I2Sent): I2 => ({
+  message: 'i2',
+  initiatorContextTag: context.localTag,
+  initiatorNonce: s.initiatorNonce,
+  responderNonce: s.responderNonce,
+  options: [
     { option: 'responderValidator', validator: s.validator },
     ...core.identifying(context, s.pair),
     ...core.describing(context),
-  ];
-  core.send(
-    s.pair,
-    {
-      message: 'i2',
-      initiatorContextTag: context.localTag,
-      initiatorNonce: s.initiatorNonce,
-      responderNonce: s.responderNonce,
-      options,
-    },
-    context,
-  );
-}
+  ],
+});
 
 /** §7.12: repeat, then fall back to I1, whose count goes on. */
 export function retryI2(core: Core, context: Context, s: I2Sent): void {
@@ -265,7 +254,8 @@ export function accept(
   const read = readPeerSet(core, received, ulids.peer, known);
   if (!read) return;
   const peer = orUlid(read, ulids.peer);
-  // Also of a new context: its packets go to where this came from (RFC 4218 §4.3).
+  // Also where there is no context yet: payload goes back over this pair, and a true list that was copied from a peer
+  // must not take it to whoever sent the copy.
   if (!knowsPeerLocator(known, source) && !knowsPeerLocator(peer, source)) {
     return core.drop('i2-foreign-source');
   }

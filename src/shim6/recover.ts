@@ -1,7 +1,7 @@
 import { pairKey, samePair, type Address, type LocatorPair } from '../wire/address.js';
-import { findOption, type I2bis, type R1bis, type Shim6Option } from '../wire/shim6/index.js';
+import { findOption, type I2bis, type R1bis } from '../wire/shim6/index.js';
 import { addMs, type ContextTag, type Millis } from '../wire/units.js';
-import type { Core, Received } from './core.js';
+import { fits, type Core, type Received } from './core.js';
 import {
   isContacted,
   knowsOwnLocator,
@@ -82,6 +82,9 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
     responderNonce: message.responderNonce,
     validator,
   };
+  if (!fits(recovery.pair, i2bis(core, context, { initiatorNonce: 0, recovery }))) {
+    return core.drop('r1bis-validator-too-long');
+  }
   if (context.s.state === 'I2BIS-SENT') {
     // Not answered (§7.18); but the next repetition goes where the peer was heard last, and soon if that is new.
     core.drop('r1bis-unexpected');
@@ -89,6 +92,7 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
     const soon = addMs(core.now, R1BIS_SETTLE * (0.5 + core.random.uniform()));
     const retryAt = elsewhere && soon < context.s.retryAt ? soon : context.s.retryAt;
     core.table.transition(context, { ...context.s, recovery, retryAt });
+    core.listener.rescheduled(context);
     return;
   }
   const s: I2bisSent = {
@@ -105,25 +109,27 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
   sendI2bis(core, context, s);
 }
 
-export function sendI2bis(core: Core, context: Context, s: I2bisSent): void {
-  const { pair, packetTag, responderNonce, validator } = s.recovery;
-  const options: Shim6Option[] = [
-    { option: 'responderValidator', validator },
-    ...core.identifying(context, pair),
-    ...core.describing(context),
-  ];
-  core.send(
-    pair,
-    {
-      message: 'i2bis',
-      initiatorContextTag: context.localTag,
-      initiatorNonce: s.initiatorNonce,
-      responderNonce,
-      packetContextTag: packetTag,
-      options,
-    },
-    context,
-  );
+export const sendI2bis = (core: Core, context: Context, s: I2bisSent): void =>
+  core.send(s.recovery.pair, i2bis(core, context, s), context);
+
+function i2bis(
+  core: Core,
+  context: Context,
+  { initiatorNonce, recovery }: Pick<I2bisSent, 'initiatorNonce' | 'recovery'>,
+): I2bis {
+  const { pair, packetTag, responderNonce, validator } = recovery;
+  return {
+    message: 'i2bis',
+    initiatorContextTag: context.localTag,
+    initiatorNonce,
+    responderNonce,
+    packetContextTag: packetTag,
+    options: [
+      { option: 'responderValidator', validator },
+      ...core.identifying(context, pair),
+      ...core.describing(context),
+    ],
+  };
 }
 
 /**

@@ -163,9 +163,9 @@ export class Shim6 {
       if (s.state === 'I1-SENT') retryI1(core, context, s);
       else if (s.state === 'I2-SENT') retryI2(core, context, s);
       else retryI2bis(core, context, s);
-    } else if (isContacted(context) && due(context.s.update?.retryAt, now)) {
-      retryUpdate(core, context);
     }
+    // What is due is done, all of it, or the deadline would stay behind.
+    if (isContacted(context) && due(context.s.update?.retryAt, now)) retryUpdate(core, context);
     if (isContacted(context) && due(this.#idleEnd(context), now)) core.remove(context, 'idle');
   }
 

@@ -77,6 +77,32 @@ describe('answers', () => {
 });
 
 describe('refusals', () => {
+  it('a target that is no URL is the caller’s mistake, not a bug of ours', async () => {
+    const { status: code, body } = await raw('GET', '//');
+    expect(code).toBe(400);
+    expect(errorOf(body).code).toBe('REHOME_E_REQUEST');
+    expect(bugs).toEqual([]);
+  });
+
+  it('a client that follows twice over one connection and goes away is forgotten twice', async () => {
+    const gone = createConnection(socket);
+    const follow = 'GET /v1/events?follow HTTP/1.1\r\nHost: x\r\n\r\n';
+    gone.write(follow + follow);
+    // The second answer waits for the end of the first, which has none.
+    await expect.poll(() => source.followers).toBe(2);
+    gone.destroy();
+    await expect.poll(() => source.followers).toBe(0);
+  });
+
+  it('a client that goes away in the middle of a body is no bug of ours', async () => {
+    const gone = createConnection(socket);
+    gone.end('POST /v1/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{');
+    await new Promise((resolve) => gone.resume().once('close', resolve));
+    await client.status(); // after what the server makes of it
+    expect(bugs).toEqual([]);
+    expect(source.asked).toEqual([]);
+  });
+
   it('carry the code and a remedy', async () => {
     await expect(client.context('ff')).rejects.toMatchObject({
       code: 'REHOME_E_NO_CONTEXT',

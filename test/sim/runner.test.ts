@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compiledScript } from '../../src/lab/entry.js';
+import { compiledScript } from '../../src/daemon/compiled.js';
 import { toLines } from '../../src/sim/run/files.js';
 import { headerOf, override } from '../../src/sim/run/header.js';
 import { runScenario, type Progress } from '../../src/sim/run/runner.js';

@@ -108,8 +108,12 @@ function readMaps(sections: readonly Section[], symbols: readonly ElfSymbol[]): 
     });
 }
 
+/** A map reference is a 64-bit load: two slots of eight octets. */
+const REFERENCE_SIZE = 16;
+
 function readReferences(
   relocations: Section,
+  program: Section,
   symbols: readonly ElfSymbol[],
   maps: ReadonlySet<string>,
 ): ProgramImage['mapReferences'] {
@@ -118,7 +122,8 @@ function readReferences(
     const offset = Number(data.getBigUint64(i * 16, true));
     const type = data.getUint32(i * 16 + 8, true);
     const symbol = symbols[data.getUint32(i * 16 + 12, true)];
-    if (type !== R_BPF_64_64 || symbol === undefined || !maps.has(symbol.name) || offset % 8 !== 0)
+    const inside = offset % 8 === 0 && offset + REFERENCE_SIZE <= program.bytes.length;
+    if (type !== R_BPF_64_64 || symbol === undefined || !maps.has(symbol.name) || !inside)
       return bad(`relocation of type ${type} for "${symbol?.name ?? '?'}"`, offset);
     return { instruction: offset / 8, map: symbol.name };
   });
@@ -137,11 +142,12 @@ export function readBpfObject(file: Uint8Array): BpfObject {
   const license = sections.find((s) => s.name === 'license')?.bytes ?? bad('no licence', 0);
   const programs = sections.flatMap((section, index) => {
     if (!section.name.startsWith(PROGRAM_PREFIX)) return [];
+    if (section.bytes.length % 8 !== 0) bad(`half an instruction in ${section.name}`, 0);
     const relocations = sections.find((s) => s.type === SHT_REL && s.info === index);
     return {
       name: section.name.slice(PROGRAM_PREFIX.length),
       instructions: section.bytes,
-      mapReferences: relocations ? readReferences(relocations, symbols, mapNames) : [],
+      mapReferences: relocations ? readReferences(relocations, section, symbols, mapNames) : [],
     };
   });
   return { license: text(license, 0), maps, programs };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WireError } from '../../../src/wire/errors.js';
 import { readBpfObject } from '../../../src/linux/bpf/elf.js';
+import { smallObject } from '../../fuzz/support/elf.js';
 
 const root = new URL('../../../', import.meta.url).pathname;
 const committed = readFileSync(join(root, 'bpf/rehome.o'));
@@ -58,6 +59,22 @@ describe('readBpfObject', () => {
     const otherMachine = Uint8Array.from(committed);
     otherMachine[18] = 62;
     expect(code(otherMachine)).toBe('REHOME_E_ELF');
+  });
+
+  it('refuses a map reference from outside the program, and half an instruction', () => {
+    const object = smallObject();
+    expect(code(object)).toBe('accepted');
+    // The second relocation: offset 16, type 1, symbol 2. The program has five slots of eight octets, and a reference
+    // takes two.
+    const relocation = Buffer.from(object).indexOf('10000000000000000100000002000000', 'hex');
+    const outside = object.slice();
+    outside[relocation] = 32;
+    expect(code(outside)).toBe('REHOME_E_ELF');
+    // sh_size of section 2 in the section table that the header points to.
+    const table = Buffer.from(object).readUInt32LE(40);
+    const half = object.slice();
+    half[table + 2 * 64 + 32] = 36;
+    expect(code(half)).toBe('REHOME_E_ELF');
   });
 
   it('says REHOME_E_ELF or reads it, wherever the file is cut', () => {
