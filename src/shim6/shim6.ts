@@ -21,14 +21,7 @@ import {
 } from './context.js';
 import { onI1, onI2, onR1, onR2, retryI1, retryI2, sendI2, start } from './establish.js';
 import { onError, onIcmp, type IcmpVerdict } from './errors.js';
-import {
-  onI2bis,
-  onR1bis,
-  R1bisLimiter,
-  retryI2bis,
-  sendI2bis,
-  sendR1bis,
-} from './recover.js';
+import { onI2bis, onR1bis, R1bisLimiter, retryI2bis, sendI2bis, sendR1bis } from './recover.js';
 import type { Refusal } from './refusals.js';
 import { onUpdateAcknowledgement, onUpdateRequest, retryUpdate, tellOwnSet } from './update.js';
 
