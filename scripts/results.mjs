@@ -49,8 +49,8 @@ gap is longer than the recovery because TCP waits for its own retransmission tim
   {
     scenario: 'detection',
     heading: 'Detection, and false alarms',
-    text: `Section 5.3 of the paper in numbers: after the first packet that is lost, a host notices within the send timer, whatever the
-traffic. From the cut itself it takes as long as the application is quiet: the shell that was idle is the worst case.
+    text: `Section 5.3 of the paper in numbers: after the first packet it sends without hearing anything any more, a host notices within
+the send timer, whatever the traffic. From the cut itself it takes as long as the application is quiet: the shell that was idle is the worst case.
 
 False alarms: nothing is cut, packets are lost at random in both directions, send timer 3 s. An alarm is an exploration that
 a send timer began; a move is a change of the pair in use at one host.`,
@@ -65,8 +65,8 @@ control (issue 4) has to beat.`,
   {
     scenario: 'asymmetric',
     heading: 'Only one-way pairs remain: figure 2',
-    text: `After the cut no pair works in both directions. A model of its own, which shares no code with the engine, follows every
-message of both hosts: states, reports, nonces, answers, and over which pair payload goes.
+    text: `After the cut no pair works in both directions. A model of its own, which shares only constants with the engine, follows
+every message of both hosts: states, reports, nonces, answers, and over which pair payload goes.
 \`rehome sim replay asymmetric --trial 3\` draws one trial like the paper's figure.`,
   },
 ];
