@@ -77,6 +77,24 @@ describe('timing as Linux has it, by hand', () => {
   });
 });
 
+describe('an outage of 30 s under a bulk transfer', () => {
+  it('costs about 39 s, as kernel TCP was measured to (design/recovery.md: median 39.9 s)', () => {
+    for (const seed of ['1', '2', '3']) {
+      const { world, ends } = plainPair({ delay: 10, rate: 2_500_000, queue: 262_144 }, seed);
+      const flow = bulkTraffic(ends);
+      flow.start();
+      world.clock.run(3_000 + world.random.uniform() * 2_000);
+      flow.forward.watchGaps();
+      world.network.configureAll({ up: false });
+      world.clock.run(30_000);
+      world.network.configureAll({ up: true });
+      world.clock.run(12_000);
+      expect(flow.forward.longestGap).toBeGreaterThan(38_000);
+      expect(flow.forward.longestGap).toBeLessThan(41_000);
+    }
+  });
+});
+
 describe('slow start and congestion', () => {
   it('doubles what it sends each round trip: 10, 20, 40 segments', () => {
     const { world, ends } = plainPair({ delay: 50 });
