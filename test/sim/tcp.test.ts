@@ -146,6 +146,27 @@ describe('slow start and congestion', () => {
   });
 });
 
+describe('recovery', () => {
+  it('of twenty segments lost in a row takes round trips, no timeout (RFC 6675)', () => {
+    const { world, a, b, ends } = plainPair({ delay: 20 });
+    world.network.configure(a.locators[0]!, b.locators[0]!, { rate: 1_250_000, queue: 1 << 20 });
+    const flow = bulkTraffic(ends);
+    flow.start();
+    world.clock.run(4_000);
+    const before = world.network.counters(a.locators[0]!, b.locators[0]!).cut;
+    world.network.configure(a.locators[0]!, b.locators[0]!, { up: false });
+    world.clock.run(24);
+    world.network.configure(a.locators[0]!, b.locators[0]!, { up: true });
+    const lost = world.network.counters(a.locators[0]!, b.locators[0]!).cut - before;
+    flow.forward.watchGaps();
+    world.clock.run(5_000);
+    expect(lost).toBeGreaterThan(12);
+    expect(flow.sender.timeouts).toBe(0);
+    expect(flow.sender.retransmissions).toBe(lost);
+    expect(flow.receiver.verified).toBe(flow.receiver.received);
+  });
+});
+
 describe('a TCP header', () => {
   it('carries up to three selective acknowledgements, and a checksum over all of it', () => {
     const packet = buildTcp({

@@ -87,6 +87,12 @@ describe('the capture', () => {
     expect(packets[0]?.frame).toEqual(first?.packet);
   });
 
+  it('says of a lost packet what became of it', () => {
+    const text = Buffer.from(toPcapng(asymmetric.entries)).toString('latin1');
+    const lost = asymmetric.entries.filter((e) => e.kind === 'packet' && e.fate === 'cut');
+    expect(text.split('this path is cut').length - 1).toBe(lost.length);
+  });
+
   it('has virtual time stamps: the same trial gives the same octets', () => {
     expect(toPcapng(recorded('asymmetric', 3).entries)).toEqual(toPcapng(asymmetric.entries));
   });
