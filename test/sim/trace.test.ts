@@ -70,6 +70,20 @@ describe('the ladder', () => {
   });
 });
 
+describe('the recorder', () => {
+  it('knows of every packet when it left and when it arrived', () => {
+    const packets = asymmetric.entries.filter((e) => e.kind === 'packet' && e.at < cutAt + 6_000);
+    expect(packets.length).toBeGreaterThan(30);
+    for (const packet of packets) {
+      if (packet.kind !== 'packet') continue;
+      const { at, arrivedAt, fate } = packet;
+      expect(fate === 'arrived' || fate === 'cut').toBe(true);
+      if (fate === 'arrived') expect(arrivedAt).toBeCloseTo(at + 10, 6);
+      else expect(arrivedAt).toBeUndefined();
+    }
+  });
+});
+
 describe('the capture', () => {
   const items = [...readPcapng(toPcapng(asymmetric.entries))];
   const packets = items.filter((item) => item.kind === 'packet');
