@@ -73,7 +73,7 @@ describe('the ladder', () => {
 describe('the recorder', () => {
   it('knows of every packet when it left and when it arrived', () => {
     const packets = asymmetric.entries.filter((e) => e.kind === 'packet' && e.at < cutAt + 6_000);
-    expect(packets.length).toBeGreaterThan(30);
+    expect(packets.length).toBeGreaterThan(20);
     for (const packet of packets) {
       if (packet.kind !== 'packet') continue;
       const { at, arrivedAt, fate } = packet;
