@@ -49,8 +49,9 @@ gap is longer than the recovery because TCP waits for its own retransmission tim
   {
     scenario: 'detection',
     heading: 'Detection, and false alarms',
-    text: `Section 5.3 of the paper in numbers: after the first packet that is lost, a host notices within the send timer, whatever the
-traffic. From the cut itself it takes as long as the application is quiet: the shell that was idle is the worst case.
+    text: `Section 5.3 of the paper in numbers: after the first packet it sends without hearing anything any more, a host notices within
+the send timer, whatever the traffic. From the cut itself it takes as long as the application is quiet: the shell that was
+idle is the worst case.
 
 False alarms: nothing is cut, packets are lost at random in both directions, send timer 3 s. An alarm is an exploration that
 a send timer began; a move is a change of the pair in use at one host.`,
@@ -65,8 +66,8 @@ control (issue 4) has to beat.`,
   {
     scenario: 'asymmetric',
     heading: 'Only one-way pairs remain: figure 2',
-    text: `After the cut no pair works in both directions. A model of its own, which shares no code with the engine, follows every
-message of both hosts: states, reports, nonces, answers, and over which pair payload goes.
+    text: `After the cut no pair works in both directions. A model of its own, which shares only constants with the engine, follows
+every message of both hosts: states, reports, nonces, answers, and over which pair payload goes.
 \`rehome sim replay asymmetric --trial 3\` draws one trial like the paper's figure.`,
   },
 ];
@@ -103,15 +104,17 @@ async function generate() {
   const { ProgressLine } = await import('../dist/sim/commands/progress.js');
   const { compiledScript } = await import('../dist/lab/entry.js');
   const script = compiledScript('sim/run/worker');
-  fs.rmSync(IMAGES, { recursive: true, force: true });
-  fs.mkdirSync(IMAGES, { recursive: true });
-  const sections = [];
-  let about;
-  for (const { scenario: name, overrides = {}, heading, text } of RUNS) {
-    const loaded = loadScenario(name);
+  // All headers before anything is written, or the checkout would have changes.
+  const runs = RUNS.map(({ overrides = {}, ...run }) => {
+    const loaded = loadScenario(run.scenario);
     const scenario = override(loaded.scenario, overrides);
-    const header = headerOf(loaded, scenario);
-    about ??= header;
+    const suffix = overrides.profile === undefined ? '' : `-${overrides.profile}`;
+    return { ...run, scenario, stem: run.scenario + suffix, header: headerOf(loaded, scenario) };
+  });
+  const sections = [];
+  /** @type {Map<string, string>} */
+  const images = new Map();
+  for (const { scenario, stem, header, heading, text } of runs) {
     const began = performance.now();
     const line = new ProgressLine(
       process.stderr.isTTY ? (t) => process.stderr.write(t) : undefined,
@@ -124,10 +127,9 @@ async function generate() {
     line.end();
     console.error(`${header.command}: ${((performance.now() - began) / 1000).toFixed(0)} s`);
     const experiment = bind(scenario);
-    const suffix = overrides.profile === undefined ? '' : `-${overrides.profile}`;
-    const images = experiment.figures(records).map(({ name: figure, title, svg }) => {
-      const file = `${name}${suffix}-${figure}.svg`;
-      fs.writeFileSync(path.join(IMAGES, file), svg(captionOf(header)));
+    const figures = experiment.figures(records).map(({ name, title, svg }) => {
+      const file = `${stem}-${name}.svg`;
+      images.set(file, svg(captionOf(header)));
       return `![${title}](img/results/${file})`;
     });
     sections.push(
@@ -136,13 +138,16 @@ async function generate() {
         text,
         `\`${header.command}\``,
         tablesMarkdown(experiment.tables(records)).trimEnd(),
-        ...images,
+        ...figures,
       ].join('\n\n'),
     );
   }
+  fs.rmSync(IMAGES, { recursive: true, force: true });
+  fs.mkdirSync(IMAGES, { recursive: true });
+  for (const [file, svg] of images) fs.writeFileSync(path.join(IMAGES, file), svg);
   fs.writeFileSync(
     RESULTS,
-    `${[intro(about), ...sections].join('\n\n')}\n\n${mark(fingerprint())}\n`,
+    `${[intro(runs[0].header), ...sections].join('\n\n')}\n\n${mark(fingerprint())}\n`,
   );
 }
 

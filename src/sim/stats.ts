@@ -88,7 +88,6 @@ function logFactorial(n: number): number {
 export function binomialBelow(k: number, n: number, p: number): number {
   if (k >= n) return 1;
   if (p <= 0) return 1;
-  if (p >= 1) return 0;
   let sum = 0;
   for (let i = 0; i <= k; i++) {
     const logChoose = logFactorial(n) - logFactorial(i) - logFactorial(n - i);

@@ -41,6 +41,8 @@ describe('intervals', () => {
     expect(binomialBelow(0, 20, 0.1)).toBeCloseTo(0.1215767, 6);
     expect(binomialBelow(-1, 20, 0.1)).toBe(0);
     expect(binomialBelow(20, 20, 0.1)).toBe(1);
+    expect(binomialBelow(3, 20, 1)).toBe(0);
+    expect(binomialBelow(0, 20, 0)).toBe(1);
   });
 
   it('ranks of the median of 20: the 6th and the 15th', () => {

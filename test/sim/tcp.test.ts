@@ -77,6 +77,24 @@ describe('timing as Linux has it, by hand', () => {
   });
 });
 
+describe('an outage of 30 s under a bulk transfer', () => {
+  it('costs about 39 s, as kernel TCP was measured to (design/recovery.md: median 39.9 s)', () => {
+    for (const seed of ['1', '2', '3']) {
+      const { world, ends } = plainPair({ delay: 10, rate: 2_500_000, queue: 262_144 }, seed);
+      const flow = bulkTraffic(ends);
+      flow.start();
+      world.clock.run(3_000 + world.random.uniform() * 2_000);
+      flow.forward.watchGaps();
+      world.network.configureAll({ up: false });
+      world.clock.run(30_000);
+      world.network.configureAll({ up: true });
+      world.clock.run(12_000);
+      expect(flow.forward.longestGap).toBeGreaterThan(38_000);
+      expect(flow.forward.longestGap).toBeLessThan(41_000);
+    }
+  });
+});
+
 describe('slow start and congestion', () => {
   it('doubles what it sends each round trip: 10, 20, 40 segments', () => {
     const { world, ends } = plainPair({ delay: 50 });
@@ -125,6 +143,27 @@ describe('slow start and congestion', () => {
     expect(lost).toBeGreaterThan(15);
     expect(flow.sender.retransmissions).toBeGreaterThanOrEqual(lost);
     expect(flow.sender.retransmissions).toBeLessThan(1.5 * lost + 10);
+  });
+});
+
+describe('recovery', () => {
+  it('of twenty segments lost in a row takes round trips, no timeout (RFC 6675)', () => {
+    const { world, a, b, ends } = plainPair({ delay: 20 });
+    world.network.configure(a.locators[0]!, b.locators[0]!, { rate: 1_250_000, queue: 1 << 20 });
+    const flow = bulkTraffic(ends);
+    flow.start();
+    world.clock.run(4_000);
+    const before = world.network.counters(a.locators[0]!, b.locators[0]!).cut;
+    world.network.configure(a.locators[0]!, b.locators[0]!, { up: false });
+    world.clock.run(24);
+    world.network.configure(a.locators[0]!, b.locators[0]!, { up: true });
+    const lost = world.network.counters(a.locators[0]!, b.locators[0]!).cut - before;
+    flow.forward.watchGaps();
+    world.clock.run(5_000);
+    expect(lost).toBeGreaterThan(12);
+    expect(flow.sender.timeouts).toBe(0);
+    expect(flow.sender.retransmissions).toBe(lost);
+    expect(flow.receiver.verified).toBe(flow.receiver.received);
   });
 });
 

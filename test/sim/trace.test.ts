@@ -70,6 +70,20 @@ describe('the ladder', () => {
   });
 });
 
+describe('the recorder', () => {
+  it('knows of every packet when it left and when it arrived', () => {
+    const packets = asymmetric.entries.filter((e) => e.kind === 'packet' && e.at < cutAt + 6_000);
+    expect(packets.length).toBeGreaterThan(20);
+    for (const packet of packets) {
+      if (packet.kind !== 'packet') continue;
+      const { at, arrivedAt, fate } = packet;
+      expect(fate === 'arrived' || fate === 'cut').toBe(true);
+      if (fate === 'arrived') expect(arrivedAt).toBeCloseTo(at + 10, 6);
+      else expect(arrivedAt).toBeUndefined();
+    }
+  });
+});
+
 describe('the capture', () => {
   const items = [...readPcapng(toPcapng(asymmetric.entries))];
   const packets = items.filter((item) => item.kind === 'packet');
@@ -85,6 +99,12 @@ describe('the capture', () => {
     const first = sent[0];
     expect(Number((times[0] ?? 0n) % 86_400_000_000_000n)).toBeCloseTo((first?.at ?? 0) * 1e6, -1);
     expect(packets[0]?.frame).toEqual(first?.packet);
+  });
+
+  it('says of a lost packet what became of it', () => {
+    const text = Buffer.from(toPcapng(asymmetric.entries)).toString('latin1');
+    const lost = asymmetric.entries.filter((e) => e.kind === 'packet' && e.fate === 'cut');
+    expect(text.split('this path is cut').length - 1).toBe(lost.length);
   });
 
   it('has virtual time stamps: the same trial gives the same octets', () => {

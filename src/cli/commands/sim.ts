@@ -45,7 +45,7 @@ function overrideOptions(command: Command): Command {
 export const registerSim: Register = (program, io) => {
   const sim = program
     .command('sim')
-    .description('run experiments in the simulator')
+    .description('experiments with the same engine in virtual time')
     .addHelpText('after', HELP);
 
   overrideOptions(sim.command('run'))

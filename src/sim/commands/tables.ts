@@ -37,16 +37,32 @@ function tableText({ title, against = 'paper', rows }: Table, paint: Paint): str
   return `${paint.strong(title)}\n  ${paint.dim(line(head))}\n${lines.map((l) => `  ${l}\n`).join('')}`;
 }
 
+const VERDICTS = { within: 'within', outside: '**outside**', shown: '' } as const;
+
 /** The same as Markdown. */
 export function tablesMarkdown(tables: readonly Table[]): string {
   return tables
     .filter(({ rows }) => rows.length > 0)
     .map(({ title, against = 'paper', rows }) => {
-      const body = rows.map(
-        ({ measure, paper, ours, error, verdict }) =>
-          `| ${measure} | ${paper ?? ''} | ${ours} | ${error ?? ''} | ${verdict === 'shown' ? '' : verdict === 'outside' ? '**outside**' : verdict} |`,
+      const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+      const compared = rows.some(({ paper }) => paper !== null);
+      const body = rows.map(({ measure, paper, ours, error, verdict }) =>
+        line([
+          measure,
+          ...(compared ? [paper ?? ''] : []),
+          ours,
+          error ?? '',
+          ...(compared ? [VERDICTS[verdict]] : []),
+        ]),
       );
-      return `${title}\n\n| | ${against} | ours | 95 % | verdict |\n| --- | --- | --- | --- | --- |\n${body.join('\n')}\n`;
+      const head = [
+        '',
+        ...(compared ? [against] : []),
+        'ours',
+        '95 %',
+        ...(compared ? ['verdict'] : []),
+      ];
+      return `${[title, '', line(head), line(head.map(() => '---')), ...body].join('\n')}\n`;
     })
     .join('\n');
 }

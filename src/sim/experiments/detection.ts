@@ -1,4 +1,8 @@
+import { DRIVER_INTERVALS } from '../../daemon/driver.js';
+import { PROTOCOL } from '../../wire/ipv6.js';
+import { MESSAGE_TYPE } from '../../wire/shim6/constants.js';
 import { addMs, type Millis } from '../../wire/units.js';
+import { addressAt } from '../packets.js';
 import { engineConfig } from '../scenario/resolve.js';
 import type { ScenarioOf, TrafficFields } from '../scenario/schema.js';
 import { detectionFigures, detectionTables } from './detection-report.js';
@@ -75,9 +79,10 @@ function cutTrial(
     config: engineConfig(scenario, { sendTimeout: one.sendTimer }),
     seed: `${scenario.seed}/detection/${traffic.model}/${one.sendTimer}/${trial}`,
   });
-  const { clock, network, random } = bed.world;
+  const { clock, random } = bed.world;
   hooks.onWorld?.(bed.world, trial);
   bed.establish();
+  const silence = new Silence(bed);
   bed.flow(traffic).start();
   clock.run(whenToCut(traffic, random.fork('cut').uniform()));
   const cutAt = clock.now();
@@ -85,22 +90,18 @@ function cutTrial(
   bed.watch.begin(cutAt);
   bed.stop([AtoB, BtoA]);
   hooks.onNote?.(`cut ${bed.nameOf(AtoB)} ${bed.nameOf(BtoA)}`);
-  let firstLost: Millis | undefined;
-  const untap = network.tap((_packet, fate) => {
-    if (fate === 'cut') firstLost ??= clock.now();
-  });
   bed.awaitRecovery(addMs(cutAt, scenario.detection.patience));
-  untap();
-  const { detection: noticed } = bed.watch;
+  silence.stop();
+  const { detection: noticed, first } = bed.watch;
+  const lost = first === undefined ? undefined : silence.since(first);
   return {
     trial,
     kind: 'cut',
     model: traffic.model,
     sendTimerMs: one.sendTimer,
     detectionMs: round(noticed),
-    /** From the first packet that was lost in the cut. */
-    sinceLostMs:
-      noticed === null || firstLost === undefined ? null : round(noticed - (firstLost - cutAt)),
+    /** From the first packet that the host which noticed sent after it last heard anything. */
+    sinceLostMs: noticed === null || lost === undefined ? null : round(noticed - (lost - cutAt)),
     togetherMs: round(bed.watch.together),
   };
 }
@@ -109,6 +110,55 @@ function cutTrial(
 function whenToCut(traffic: TrafficFields, draw: number): number {
   if (traffic.model !== 'idle-then-active') return WARM_UP + draw * 10_000;
   return traffic.active + traffic.idle * (0.5 + 0.4 * draw);
+}
+
+/** Keepalives and probes ask for no answer (RFC 5534 §6.2). */
+const isReap = (packet: Uint8Array): boolean =>
+  packet[6] === PROTOCOL.shim6 &&
+  (packet[42] === MESSAGE_TYPE.keepalive || packet[42] === MESSAGE_TYPE.probe);
+
+/** When each host sent the first packet after the last one that reached it: what its send timer should run from. */
+class Silence {
+  readonly #since = new Map<string, Millis>();
+  readonly #bed: Testbed;
+  #noticed = false;
+  readonly stop: () => void;
+
+  constructor(bed: Testbed) {
+    this.#bed = bed;
+    const { clock, network } = bed.world;
+    const untap = network.tap((packet) => {
+      if (isReap(packet)) return;
+      const host = this.#owner(packet, 8);
+      if (!this.#frozen && !this.#since.has(host)) this.#since.set(host, clock.now());
+    });
+    const untapEnds = network.tapEnds((packet, fate) => {
+      if (this.#frozen || fate !== 'arrived') return;
+      const host = this.#owner(packet, 24);
+      // The driver learns of payload up to one look later, and then a keepalive that came first cannot answer it.
+      const since = this.#since.get(host) ?? clock.now();
+      if (!isReap(packet) || clock.now() - since > DRIVER_INTERVALS.busy) this.#since.delete(host);
+    });
+    this.stop = () => {
+      untap();
+      untapEnds();
+    };
+  }
+
+  since(host: string): Millis | undefined {
+    return this.#since.get(host);
+  }
+
+  /** Once somebody has noticed, probes fly: they are not what is measured. */
+  get #frozen(): boolean {
+    this.#noticed ||= this.#bed.watch.detection !== null;
+    return this.#noticed;
+  }
+
+  #owner(packet: Uint8Array, at: number): string {
+    const { a, b } = this.#bed;
+    return a.locators.includes(addressAt(packet, at)) ? a.name : b.name;
+  }
 }
 
 function lossTrial(

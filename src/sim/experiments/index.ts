@@ -8,17 +8,6 @@ import { survival } from './survival.js';
 import { timeline } from './timeline.js';
 import type { Figure, Hooks, Table, TrialRecord, Unit } from './types.js';
 
-/** Every experiment by its name. */
-export const EXPERIMENTS = {
-  survival,
-  exploration,
-  selection,
-  detection,
-  storm,
-  asymmetric,
-  timeline,
-} as const;
-
 /** An experiment with its scenario, so that nobody else has to know which belongs to which. */
 export interface Bound {
   units(): readonly Unit[];

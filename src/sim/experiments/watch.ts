@@ -60,6 +60,16 @@ export class ExplorationWatch {
       : Math.min(...lefts) - this.#begun;
   }
 
+  /** The host that noticed first. */
+  get first(): string | undefined {
+    let first: string | undefined;
+    for (const [host, { left }] of this.#hosts) {
+      const before = first === undefined ? Infinity : (this.#hosts.get(first)?.left ?? Infinity);
+      if (left !== undefined && left < before) first = host;
+    }
+    return first;
+  }
+
   /** Of one host, milliseconds; null: it is not back, or never left. */
   exploration(host: string): number | null {
     const { left, back } = this.#hosts.get(host) ?? {};
