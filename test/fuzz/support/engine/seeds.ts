@@ -248,4 +248,12 @@ export const programs = (): Uint8Array[] => [
     ['flow', 0, 0, 2, 10],
     ['stranger', 0, 6, 16, 0x10000],
   ),
+  // The same with an address of its own in the list, which B has not signed.
+  program(
+    RFC,
+    ['stranger', 0, 0, 8],
+    ['flow', 0, 0, 2, 10],
+    ['stranger', 0, 2, 8, 0x120000],
+    ['flow', 0, 0, 2, SECOND],
+  ),
 ];
