@@ -29,8 +29,8 @@ export const TARGETS: readonly Entry[] = [
   { name: 'command-line', share: 0.5, load: () => import('./command-line.js') },
   { name: 'data-path', share: 1, load: () => import('./data-path.js') },
   { name: 'lab-frame', share: 0.25, load: () => import('./lab-frame.js') },
-  { name: 'engine', share: 4, load: () => import('./engine.js') },
-  { name: 'engine-proofs', share: 4, load: () => import('./engine-proofs.js') },
+  { name: 'engine', share: 10, load: () => import('./engine.js') },
+  { name: 'engine-proofs', share: 10, load: () => import('./engine-proofs.js') },
 ];
 
 /** @throws Error for a name that is not of `TARGETS` */

@@ -2,7 +2,7 @@ import type { Address } from '../../../../src/wire/address.js';
 import { buildIcmpError } from '../../../../src/wire/icmpv6.js';
 import { buildIpv6 } from '../../../../src/wire/ipv6.js';
 import { encodePayloadHeader } from '../../../../src/wire/shim6/index.js';
-import { contextTag, ms } from '../../../../src/wire/units.js';
+import { addMs, contextTag, ms } from '../../../../src/wire/units.js';
 import { locator } from '../../../support/engines.js';
 import { strangerArrives } from './arrival.js';
 import type { FuzzHost } from './host.js';
@@ -78,7 +78,11 @@ const DO: { readonly [K in Operation]: Doing } = {
     world.cut = r.argument;
   },
   payload(world, host, r) {
-    world.carry(host, host.payload(r.b, HAPPENED[r.c & 3] ?? ['sent']));
+    // Once, or up to sixteen times, a millisecond apart.
+    for (let left = r.b >>> 4; left >= 0; left--) {
+      world.carry(host, host.payload(r.b & 15, HAPPENED[r.c & 3] ?? ['sent']));
+      if (left > 0) world.now = host.now = addMs(world.now, 1);
+    }
   },
   locators(world, host, r) {
     host.locators = host.addresses.flatMap((address, i) =>

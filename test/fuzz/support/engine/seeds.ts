@@ -188,18 +188,28 @@ export const programs = (): Uint8Array[] => [
     ['flow', 0, 0, 2, 5_000],
   ),
   // A probe over another pair than the ULIDs, and its report on the way back, with other addresses or another nonce.
-  ...([11, 0] as const).map((kind) =>
+  ...[0, 1, 2, 3, 4, 5, 6, 7].map((i) =>
     program(
-      PAPER,
+      [1, 0, 2, 2, 0, 0, 1, i],
       ['establish'],
       ['flow', 0, 0, 2, SECOND],
       ['explore'],
       ['lose'],
       ['pass', 0, 0, 2, 700],
       ['deliver'],
-      ['mutate', 0, 6, kind, kind === 11 ? 0x00010002 : 0x0001005b],
+      i % 2 === 0 ? ['mutate', 0, 6, 11, 0x00010002 + (i << 16)] : ['mutate', 0, 6, 0, 0x0001005b],
       ['flow', 0, 0, 2, SECOND],
     ),
+  ),
+  // A busy context, whose deadline every packet moves, beside one that waits for an answer and is due before.
+  program(
+    RFC,
+    ['establish'],
+    ['flow', 0, 0, 2, SECOND],
+    ['cut', 0, 0, 0, CUT.all],
+    ['establish', 0, 1],
+    ...Array.from({ length: 8 }, () => ['payload', 0, 0xf0, 3] as const),
+    ['flow', 0, 0, 2, 30_000],
   ),
   // A validator that just fits, until our list grows.
   program(
@@ -237,5 +247,13 @@ export const programs = (): Uint8Array[] => [
     ['orphan', 0, 8, 0, 1],
     ['flow', 0, 0, 2, 10],
     ['stranger', 0, 6, 16, 0x10000],
+  ),
+  // The same with an address of its own in the list, which B has not signed.
+  program(
+    RFC,
+    ['stranger', 0, 0, 8],
+    ['flow', 0, 0, 2, 10],
+    ['stranger', 0, 2, 8, 0x120000],
+    ['flow', 0, 0, 2, SECOND],
   ),
 ];
