@@ -102,7 +102,7 @@ async function generate() {
   const { bind } = await import('../dist/sim/experiments/index.js');
   const { tablesMarkdown } = await import('../dist/sim/commands/tables.js');
   const { ProgressLine } = await import('../dist/sim/commands/progress.js');
-  const { compiledScript } = await import('../dist/lab/entry.js');
+  const { compiledScript } = await import('../dist/daemon/compiled.js');
   const script = compiledScript('sim/run/worker');
   // All headers before anything is written, or the checkout would have changes.
   const runs = RUNS.map(({ overrides = {}, ...run }) => {
