@@ -55,6 +55,13 @@ export const SAM = {
   /** Octets of an advertisement at most: the least that any link carries (RFC 8200 §5). */
   advertisementSize: 1_280,
 
+  /**
+   * Seconds, at most, of a prefix we advertise ourselves: a gateway that falls silent is not chosen for new connections
+   * after the one, and forgotten after the other.
+   */
+  advertisedValid: 7_200,
+  advertisedPreferred: 1_800,
+
   /** Parameters are not taken from further away. */
   maxHopCount: 15,
   /** Prefixes kept for one zone, all parents together. */
