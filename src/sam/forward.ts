@@ -133,7 +133,9 @@ function send(table: SamTable, packet: Uint8Array, route: Route, forwarded: bool
     const reply = errorAbout(table, packet, error);
     if (reply === undefined) return drop(reason);
     // A program of our own is told right here: its source may be one that no error could be sent to.
-    return drop(reason, forwarded ? fromHost(table, reply) : { verdict: 'deliver', packet: reply });
+    if (!forwarded) return drop(reason, { verdict: 'deliver', packet: reply });
+    const way = fromHost(table, reply);
+    return drop(reason, way.verdict === 'drop' ? undefined : way);
   };
   if (route.to === 'host') return { verdict: 'deliver', packet };
   if (route.to === 'nowhere') return answer(route.reason, NO_ROUTE[route.reason]);

@@ -21,6 +21,7 @@ export class Link {
   readonly #random: RandomSource;
   readonly #router: boolean;
   readonly #subnets = new Map<string, { readonly prefix: Prefix; readonly until: Millis }>();
+  readonly #near = new Set<Address>();
   #machine: Autoconfiguration | undefined;
   #delay = true;
   #solicitations = 0;
@@ -42,10 +43,13 @@ export class Link {
     return this.#machine?.state ?? 'no-subnet';
   }
 
-  /** The subnet prefixes of a Router Advertisement (RFC 4861 §4.6.2) that are of the SAM format. */
-  hearSubnets(options: readonly NdOption[], destination: Address, now: Millis): void {
+  /** Subnet prefixes of the SAM format in a Router Advertisement (RFC 4861 §4.6.2), and parents that speak here themselves. */
+  hear(options: readonly NdOption[], destination: Address, now: Millis): void {
     this.#delay = isMulticast(destination);
     for (const option of options) {
+      if (option.option === 'samParameters' && option.hopCount === 0) {
+        if (this.#near.size < MAX_SUBNETS) this.#near.add(option.parent);
+      }
       if (option.option !== 'prefixInformation' || !option.onLink) continue;
       const { prefix, validLifetime } = option;
       if (prefix.length !== 64 || !decodeSubnet(prefix.address).ok) continue;
@@ -72,9 +76,7 @@ export class Link {
       );
     };
     const advertised = [...this.#subnets.values()].map((s) => s.prefix).filter(ofZone);
-    const near = entries
-      .filter((e) => e.hopCount === 0 && e.interface === this.interface.index)
-      .map((e) => prefixOf(e.parent, 64));
+    const near = entries.filter((e) => this.#near.has(e.parent)).map((e) => prefixOf(e.parent, 64));
     const known = advertised.length > 0 ? advertised : near;
     return known.find((p) => current !== undefined && formatPrefix(p) === formatPrefix(current)) ?? known[0]; // prettier-ignore
   }

@@ -92,7 +92,7 @@ export class Zone {
     const nothing: Learned = { events: [], refused: [] };
     if (message.message !== 'routerAdvertisement' || !isLinkLocal(header.source)) return nothing;
     const parents = this.links.map((l) => l.local).filter((l) => l !== undefined);
-    link.hearSubnets(message.options, header.destination, now);
+    link.hear(message.options, header.destination, now);
     const learned = message.options.flatMap((option) =>
       option.option === 'samParameters'
         ? [

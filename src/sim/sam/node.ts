@@ -145,6 +145,11 @@ export class SamNode {
     if (this.#running) this.#carryOut(fromHost(this.#table, packet));
   }
 
+  /** A Neighbor Discovery packet, as if it had come in over the interface (counted from 1). */
+  hear(index: number, packet: Uint8Array): void {
+    this.#act(this.engine.receive(index, packet, this.#clock.now()));
+  }
+
   /** From now on it is as if the cable of every interface were cut. */
   die(): void {
     this.#running = false;
