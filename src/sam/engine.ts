@@ -194,7 +194,9 @@ export class SamEngine {
       const held = zone.isGateway ? this.#held() : [];
       out.push(...zone.configureLinks(held, this.#config.provable, now));
       for (const link of zone.links) {
-        out.push(...link.solicit(zone.parameters.live().length > 0, now));
+        const known = zone.parameters.live();
+        const enough = known.length > 0 && link.subnet(known, now) !== undefined;
+        out.push(...link.solicit(enough, now));
         out.push(...link.tick(now));
       }
     }

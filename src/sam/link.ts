@@ -48,7 +48,10 @@ export class Link {
     this.#delay = isMulticast(destination);
     for (const option of options) {
       if (option.option === 'samParameters' && option.hopCount === 0) {
-        if (this.#near.size < MAX_SUBNETS) this.#near.add(option.parent);
+        this.#near.delete(option.parent);
+        this.#near.add(option.parent);
+        const [oldest] = this.#near;
+        if (this.#near.size > MAX_SUBNETS && oldest !== undefined) this.#near.delete(oldest);
       }
       if (option.option !== 'prefixInformation' || !option.onLink) continue;
       const { prefix, validLifetime } = option;

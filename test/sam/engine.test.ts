@@ -226,7 +226,10 @@ describe('configuration', () => {
     run.take(run.engine.configure(config(), run.now)).pass(1_000);
     expect(run.locals).toEqual([kept]);
     expect(run.kinds('unassign')).toEqual([{ kind: 'unassign', interface: 3, address: other }]);
-    run.take(run.engine.configure(config({ zones: [child(eth0, wifi)] }), run.now)).pass(5_000);
+    const asked = run.sent('routerSolicitation');
+    run.take(run.engine.configure(config({ zones: [child(eth0, wifi)] }), run.now)).pass(1_000);
+    expect(run.sent('routerSolicitation')).toBe(asked + 1);
+    run.hear(advertisement([parameters()]), 3).pass(5_000);
     expect([run.locals.length, run.locals[0]]).toEqual([2, kept]);
     // Another zone's name is another zone.
     const renamed = { ...child(eth0), name: 'elsewhere' };
