@@ -90,6 +90,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'make and check cryptographically generated addresses (RFC 3972), sign locators',
     load: async () => (await import('./commands/cga.js')).registerCga,
   },
+  sam: {
+    usage: '<command>',
+    summary: 'local addresses and global prefixes of SAM zones: make, map and explain them',
+    load: async () => (await import('./commands/sam.js')).registerSam,
+  },
   lab: {
     usage: '',
     summary: 'two hosts, three providers each, in network namespaces',

@@ -37,7 +37,7 @@ export class SamEngine {
   readonly #counters = new Map<string, number>();
 
   /**
-   * Nothing happens before the first `tick`.
+   * Nothing happens before the first `tick` or `receive`.
    * @throws RehomeError REHOME_E_SAM_...
    */
   constructor(config: SamConfig, random: RandomSource) {
@@ -49,12 +49,17 @@ export class SamEngine {
 
   /** A Neighbor Discovery packet that came in over an interface; others are counted and ignored. */
   receive(index: number, packet: Uint8Array, now: Millis): SamEffect[] {
+    const begun = this.#started ? [] : this.tick(now);
     const zone = this.#zones.find((z) => z.linkOf(index) !== undefined);
     const link = zone?.linkOf(index);
-    if (zone === undefined || link === undefined) return this.#count('other-interface', []);
+    if (zone === undefined || link === undefined) return this.#count('other-interface', begun);
     const nd = parseNd(packet);
-    if (!nd.ok) return this.#count(`drop-${nd.reason}`, []);
-    return [...this.#hear(zone, link, nd, now), ...this.tick(now)];
+    if (!nd.ok) return this.#count(`drop-${nd.reason}`, begun);
+    const heard = this.#hear(zone, link, nd, now);
+    // On a busy link most of what is heard means nothing to us.
+    const nothing = heard.length === 0 && nd.message.message !== 'routerAdvertisement';
+    if (nothing && (this.nextDeadline() ?? Infinity) > now) return begun;
+    return [...begun, ...heard, ...this.tick(now)];
   }
 
   /**

@@ -111,16 +111,20 @@ export const maxSubnetDigits = (constant: Prefix): number =>
  * The /64 of a subnet (§3.2.1, figure 4).
  * @throws RehomeError REHOME_E_SAM_CONSTANT, REHOME_E_SAM_SUBNET_LENGTH
  */
-export function encodeSubnet(constant: Prefix, subnet: BitField): Prefix {
+export const encodeSubnet = (constant: Prefix, subnet: BitField): Prefix =>
+  required(trySubnet(constant, subnet), formatPrefix(constant)).prefix;
+
+function trySubnet(constant: Prefix, subnet: BitField): { ok: true; prefix: Prefix } | SamFailure {
   checkConstant(constant);
   if (subnet.length % 4 !== 0 || subnet.length > 4 * maxSubnetDigits(constant)) {
-    required(subnetTooLong(subnet.length, constant), formatPrefix(constant));
+    return subnetTooLong(subnet.length, constant);
   }
   const bits =
     addressToBits(constant.address) |
     placed(subnet, constant.length) |
     placed({ value: BigInt(subnet.length / 4), length: 4 }, FORMAT.subnetIndicatorAt);
-  return { address: bitsToAddress(bits), length: FORMAT.subnetPrefixLength };
+  const prefix = { address: bitsToAddress(bits), length: FORMAT.subnetPrefixLength };
+  return { ok: true, prefix };
 }
 
 /** Whether the last 64 bits carry the SAM tag; every other IID is of RFC 4291 (§3.2.2). */
@@ -182,14 +186,24 @@ const EMPTY_LOCAL = samFailure(
  * A SAM local address (§3.2.1, §3.2.2).
  * @throws RehomeError REHOME_E_SAM_CONSTANT, REHOME_E_SAM_SUBNET_LENGTH, REHOME_E_SAM_IID_LENGTH, REHOME_E_SAM_EMPTY
  */
-export function encodeLocal(constant: Prefix, subnet: BitField, iid: BitField): Address {
-  const prefix = encodeSubnet(constant, subnet);
+export const encodeLocal = (constant: Prefix, subnet: BitField, iid: BitField): Address =>
+  required(tryLocal(constant, subnet, iid), formatPrefix(constant)).local;
+
+/**
+ * The same, with lengths that cannot be as a failure.
+ * @throws RehomeError REHOME_E_SAM_CONSTANT
+ */
+export function tryLocal(
+  constant: Prefix,
+  subnet: BitField,
+  iid: BitField,
+): { ok: true; local: Address } | SamFailure {
+  const found = trySubnet(constant, subnet);
+  if (!found.ok) return found;
   const octets = iid.length / 8;
-  if (!Number.isInteger(octets) || octets > FORMAT.maxIidOctets) {
-    required(iidTooLong(octets), formatPrefix(prefix));
-  }
-  if (subnet.length + iid.length === 0) required(EMPTY_LOCAL, formatPrefix(prefix));
-  return localIn(prefix, iid);
+  if (!Number.isInteger(octets) || octets > FORMAT.maxIidOctets) return iidTooLong(octets);
+  if (subnet.length + iid.length === 0) return EMPTY_LOCAL;
+  return { ok: true, local: localIn(found.prefix, iid) };
 }
 
 /** The address of an IID infix under a subnet prefix that is known to be right; also for an empty infix. */
