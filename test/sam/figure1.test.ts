@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encapsulate } from '../../src/sam/encapsulation.js';
 import { decodeInfix } from '../../src/sam/infix.js';
 import { delegate } from '../../src/sam/mapping.js';
 import { figure1, type Figure1 } from '../../src/sim/sam/figures.js';
@@ -273,7 +274,7 @@ describe('renumbering in the middle', () => {
       options: [],
     });
     const index = CA.engine.view(f.clock.now()).zones.findIndex((z) => z.name === 'A') + 1;
-    CA.hear(index, claim);
+    CA.deliver(index, claim);
     f.clock.run(15_000);
     expect(CA.locals[0]).not.toBe(local);
     const after = of(A, CA);
@@ -297,8 +298,8 @@ describe('renumbering in the middle', () => {
   });
 });
 
-describe('spoofing in the hierarchy [SAM-5-1]', () => {
-  it('a child that uses the prefix of another is stopped at the first gateway', () => {
+describe('spoofing in the hierarchy', () => {
+  it('a host that uses the address of another is stopped where it is, or at the first gateway [SAM-5-1]', () => {
     const f = hierarchy();
     const { hosts, routers } = f;
     const forged = own(hosts.d)[0] ?? '';
@@ -308,6 +309,18 @@ describe('spoofing in the hierarchy [SAM-5-1]', () => {
     expect(f.legs).toEqual([]);
     expect(Object.values(routers).every((r) => Object.keys(r.drops).length === 0)).toBe(true);
     expect(taken(hosts.f).map((l) => l.slice(-8))).toEqual(['icmp 1/5']);
+    // A forger writes the outer header himself.
+    const { FD } = routers;
+    const [source, destination] = [hosts.f.locals[0] as Address, FD.locals[1] as Address];
+    const mine = own(hosts.f).find((a) => prefixContains(of(A, routers.CA, routers.DC), a)) ?? '';
+    const other = mine.replace(/[0-9a-f]+::$/, '1::'); // another child of zone F
+    for (const inner of [forged, other]) {
+      FD.deliver(2, encapsulate(udp(inner, f.far.address), { source, destination }));
+    }
+    FD.deliver(2, encapsulate(udp(mine, f.far.address), { source, destination }));
+    f.clock.run(200);
+    expect(FD.drops).toEqual({ 'source-not-in-zone': 1, 'source-mismatch': 1 });
+    expect(taken(f.far)).toHaveLength(1);
   });
 
   it('a packet of our own that comes back from above is dropped', () => {

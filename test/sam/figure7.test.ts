@@ -118,6 +118,29 @@ describe('the site of figure 7', () => {
     expect(taken(f.host)).toHaveLength(1);
   });
 
+  it('a gateway knows nothing of its children: forty more change nothing in its table [SAM-5-2]', () => {
+    const f = site();
+    const before = JSON.stringify(f.gatewayA.table);
+    const children = Array.from(
+      { length: 40 },
+      (_, i) =>
+        new SamNode({
+          name: `child${i}`,
+          clock: f.clock,
+          random: f.random,
+          zones: [{ name: 'site', role: 'child', links: [{ link: f.link }] }],
+        }),
+    );
+    f.clock.run(10_000);
+    for (const child of children) {
+      child.send(udp(child.addresses[0]?.address ?? '', f.far.address));
+      f.clock.run(20);
+      expect(taken(child)).toHaveLength(1);
+    }
+    expect(new Set(children.flatMap((c) => c.locals)).size).toBe(40);
+    expect(JSON.stringify(f.gatewayA.table)).toBe(before);
+  });
+
   it('an infix that nobody can have, or nobody has, is answered by the gateway', () => {
     const f = site();
     f.far.send(udp(f.far.address, '2001:db8:a:9297:7770::')); // format of the future

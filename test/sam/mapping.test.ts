@@ -261,7 +261,7 @@ describe('global infixes', () => {
     );
   });
 
-  it('two children of a zone never get overlapping prefixes', () => {
+  it('two children of a zone never get overlapping prefixes [SAM-3.2.3-3]', () => {
     const zone = parsePrefix('2001:db8::/32');
     fc.assert(
       fc.property(localParts, localParts, (one, other) => {

@@ -156,7 +156,7 @@ describe('the SAM option of Router Advertisements', () => {
   });
 });
 
-describe('parameters over several advertisements [SAM-3.1-1]', () => {
+describe('parameters over several advertisements', () => {
   const all = fc.array(samParameters(90), { maxLength: 6 });
   const line = (p: SamParameters): string[] =>
     p.prefixes.map(
@@ -164,7 +164,7 @@ describe('parameters over several advertisements [SAM-3.1-1]', () => {
         `${p.parent} ${p.hopCount} ${p.sequence} ${formatPrefix(x.prefix)} ${x.validLifetime} ${x.preferredLifetime}`,
     );
 
-  it('every prefix is there once, in order, and nothing is larger than the room', () => {
+  it('every prefix is there once, in order, and nothing is larger than the room [SAM-3.1-1]', () => {
     fc.assert(
       fc.property(all, fc.integer({ min: 56, max: 3_000 }), (parameters, room) => {
         const parts = splitSamParameters(parameters, room);

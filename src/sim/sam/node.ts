@@ -145,9 +145,10 @@ export class SamNode {
     if (this.#running) this.#carryOut(fromHost(this.#table, packet));
   }
 
-  /** A Neighbor Discovery packet, as if it had come in over the interface (counted from 1). */
-  hear(index: number, packet: Uint8Array): void {
-    this.#act(this.engine.receive(index, packet, this.#clock.now()));
+  /** A packet, as if it had come in over the interface (counted from 1): what a forger on the link can do. */
+  deliver(index: number, packet: Uint8Array): void {
+    const place = this.#places[index - 1];
+    if (place) this.#receive(place, packet);
   }
 
   /** From now on it is as if the cable of every interface were cut. */
