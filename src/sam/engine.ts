@@ -77,9 +77,15 @@ export class SamEngine {
     return this.configure({ ...this.#config, providers }, now);
   }
 
-  /** Gives up all local addresses and groups. Others forget us by themselves. */
-  stop(): SamEffect[] {
-    return this.#zones.flatMap((z) => z.stop());
+  /**
+   * Gives up all local addresses and groups. A gateway takes back what it delegated (RFC 4861 §6.2.5: a last
+   * advertisement), so that its children need not find out by themselves.
+   */
+  stop(now: Millis): SamEffect[] {
+    this.#own.set([], now);
+    const last = this.#own.advertised(now);
+    const told = this.#zones.filter((z) => z.isGateway).flatMap((z) => z.farewell(last));
+    return [...told, ...this.#zones.flatMap((z) => z.stop())];
   }
 
   /** Carries out every deadline that has come, and all that follows from what was heard. */

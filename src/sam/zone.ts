@@ -1,4 +1,5 @@
 import { isLinkLocal, type Address } from '../wire/address.js';
+import { ALL_NODES } from '../wire/multicast.js';
 import type { NdPacket } from '../wire/nd.js';
 import type { Prefix } from '../wire/prefix.js';
 import type { SamParameters } from '../wire/sam-option.js';
@@ -182,6 +183,20 @@ export class Zone {
       });
     }
     return [...groups.values()];
+  }
+
+  /** A last word on every link where we advertise. */
+  farewell(own: readonly SamParameters[]): SamEffect[] {
+    if (own.length === 0) return [];
+    return this.links
+      .filter((l) => l.advertiser !== undefined)
+      .flatMap(({ interface: link }) =>
+        advertisements(link, own, 0, ALL_NODES).map((packet) => ({
+          kind: 'send' as const,
+          interface: link.index,
+          packet,
+        })),
+      );
   }
 
   changed(now: Millis): void {

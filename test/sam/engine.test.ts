@@ -200,7 +200,7 @@ describe('a host', () => {
 
   it('gives everything back when it stops', () => {
     const run = new Run().hear(advertisement([parameters()])).pass(5_000);
-    const out = run.engine.stop();
+    const out = run.engine.stop(run.now);
     expect(out.filter((e) => e.kind === 'unassign')).toHaveLength(1);
     const groups = (kind: string): number =>
       [...run.effects, ...out].filter((e) => e.kind === kind).length;

@@ -239,6 +239,17 @@ describe('parameters', () => {
     expect(f.host.table.zones[0]?.prefixes).toHaveLength(1);
   });
 
+  it('of a gateway that is shut down are taken back by it at once', () => {
+    const f = site();
+    f.gatewayA.stop();
+    f.clock.run(10);
+    expect(f.host.prefixes).toEqual([
+      '2001:db8:b:12:9777:7000::/84',
+      '2001:db8:b:12:9888:8000::/84',
+    ]);
+    expect(f.gatewayA.locals).toEqual([]);
+  });
+
   it('a provider that takes its prefix back: gone everywhere within seconds', () => {
     const f = site();
     f.gatewayA.setProviders([]);

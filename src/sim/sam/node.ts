@@ -66,7 +66,6 @@ export class SamNode {
   readonly events: SamEvent[] = [];
   /** Global packets that came to this host, ICMPv6 errors among them. */
   readonly received: Uint8Array[] = [];
-  onReceive: ((packet: Uint8Array) => void) | undefined;
   readonly #clock: Clock;
   readonly #places: readonly Place[];
   readonly #errors = new ErrorBudget();
@@ -151,6 +150,12 @@ export class SamNode {
     if (place) this.#receive(place, packet);
   }
 
+  /** Shut down as it should be. */
+  stop(): void {
+    this.#act(this.engine.stop(this.#clock.now()));
+    this.die();
+  }
+
   /** From now on it is as if the cable of every interface were cut. */
   die(): void {
     this.#running = false;
@@ -188,7 +193,6 @@ export class SamNode {
     switch (verdict.verdict) {
       case 'deliver':
         this.received.push(verdict.packet);
-        this.onReceive?.(verdict.packet);
         return;
       case 'send': {
         const place = this.#places.find((p) => p.index === verdict.interface);
