@@ -78,6 +78,14 @@ export function delegatedTo(zone: ZoneState): (Held & {
   );
 }
 
+/** The zone's prefixes under which none of our interfaces gets a prefix: with its infix there would be more than 128 bits. */
+export const unusable = (zone: ZoneState): Prefix[] =>
+  zone.interfaces.length === 0
+    ? []
+    : zone.parameters
+        .map((p) => p.prefix)
+        .filter((prefix) => zone.interfaces.every((i) => !delegatedPrefix(prefix, i.local).ok));
+
 /**
  * Our own global addresses: each delegated prefix with trailing zeros (§3.2.3), preferred ones first. A prefix that
  * several parents have gives one address.

@@ -6,6 +6,7 @@ import {
   addressesOf,
   delegatedTo,
   tableOf,
+  unusable,
   type Held,
   type Parameter,
   type ZoneState,
@@ -230,23 +231,41 @@ export class SamEngine {
   #delegate(now: Millis, out: SamEffect[]): void {
     const gateway = this.#zones.find((z) => z.isGateway);
     const parent = gateway?.parentLocal;
-    if (gateway === undefined || parent === undefined) {
-      if (this.#own.set([], now)) gateway?.changed(now);
-      return;
-    }
     const own = new Map<string, Parameter>();
-    const tooLong = new Set<string>();
-    for (const { prefix, validUntil, preferredUntil } of this.#held()) {
+    const held = gateway === undefined || parent === undefined ? [] : this.#held();
+    for (const { prefix, validUntil, preferredUntil } of held) {
+      if (parent === undefined || !hasRoom(prefix)) continue;
       const key = formatPrefix(prefix);
-      // Below it there is no room for the shortest infix of any child.
-      if (prefix.length + infixLength(0, 8) > 128) tooLong.add(key);
-      else own.set(key, later({ parent, prefix, validUntil, preferredUntil }, own.get(key)));
+      own.set(key, later({ parent, prefix, validUntil, preferredUntil }, own.get(key)));
     }
-    for (const prefix of tooLong) {
-      if (!this.#tooLong.has(prefix)) out.push(gateway.event('prefix-too-long', now, { prefix }));
+    this.#reportTooLong(gateway, held, now, out);
+    if (this.#own.set([...own.values()], now)) gateway?.changed(now);
+  }
+
+  /** Prefixes of no use: with our infix they have more than 128 bits, or as a gateway's leave no room for a child. */
+  #reportTooLong(
+    gateway: Zone | undefined,
+    held: readonly Held[],
+    now: Millis,
+    out: SamEffect[],
+  ): void {
+    const all = this.#zones
+      .filter((z) => !z.isGateway)
+      .flatMap((zone) => unusable(zone.state([])).map((prefix) => ({ zone, prefix })));
+    if (gateway !== undefined) {
+      const full = held.filter((h) => !hasRoom(h.prefix));
+      all.push(...full.map(({ prefix }) => ({ zone: gateway, prefix })));
     }
-    this.#tooLong = tooLong;
-    if (this.#own.set([...own.values()], now)) gateway.changed(now);
+    const seen = new Set<string>();
+    for (const { zone, prefix } of all) {
+      const text = formatPrefix(prefix);
+      const key = `${zone.name} ${text}`;
+      if (!seen.has(key) && !this.#tooLong.has(key)) {
+        out.push(zone.event('prefix-too-long', now, { prefix: text }));
+      }
+      seen.add(key);
+    }
+    this.#tooLong = seen;
   }
 
   /** Tells the data path and the host what has changed. */
@@ -273,6 +292,9 @@ export class SamEngine {
     return effects;
   }
 }
+
+/** Whether the shortest infix of a child fits behind a prefix. */
+const hasRoom = (prefix: Prefix): boolean => prefix.length + infixLength(0, 8) <= 128;
 
 const later = (a: Parameter, b: Parameter | undefined): Parameter =>
   b === undefined

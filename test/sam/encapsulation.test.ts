@@ -340,6 +340,13 @@ describe('verdicts', () => {
           fromZone(table(own), 'site', octets_),
         ]) {
           seen.add(verdict.verdict === 'drop' ? verdict.reason : verdict.verdict);
+          if (verdict.verdict === 'send') {
+            const outer = parseIpv6(verdict.packet);
+            if (!outer.ok) throw new Error(outer.reason);
+            // RFC 2473 §4.1.2: nothing is sent to ourselves.
+            expect(outer.header.source).toBe(own);
+            expect(outer.header.destination).not.toBe(own);
+          }
           if (verdict.verdict === 'drop' && verdict.reply) {
             expect(['send', 'provider', 'deliver']).toContain(verdict.reply.verdict);
           }
