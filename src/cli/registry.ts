@@ -92,7 +92,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   sam: {
     usage: '<command>',
-    summary: 'local addresses and global prefixes of SAM zones: make, map and explain them',
+    summary: 'make, map and explain addresses of SAM zones (draft-despres-sam-03)',
     load: async () => (await import('./commands/sam.js')).registerSam,
   },
   lab: {

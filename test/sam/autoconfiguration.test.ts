@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fieldHex } from '../../src/sam/bits.js';
@@ -266,10 +267,11 @@ describe('taken infixes', () => {
  */
 const HISTORIES = 300;
 describe(`${HISTORIES} random histories (seed ${testSeed()})`, () => {
-  it('no two keep colliding infixes, and it comes to an end [SAM-3.3-2] [SAM-3.3-3]', () => {
+  it('no two keep colliding infixes, and it comes to an end [SAM-3.3-2] [SAM-3.3-3]', async () => {
     let conflicts = 0;
     let yielded = 0;
     for (let i = 0; i < HISTORIES; i++) {
+      await setImmediate();
       const seed = `${testSeed()} autoconfiguration ${i}`;
       const random = new SeededRandom(seed);
       const settings = {
@@ -305,8 +307,9 @@ describe(`${HISTORIES} random histories (seed ${testSeed()})`, () => {
     expect(yielded).toBeGreaterThan(10);
   }, 120_000);
 
-  it('without loss and with packets faster than the probes, nobody ever holds a colliding address', () => {
+  it('without loss and with packets faster than the probes, nobody ever holds a colliding address', async () => {
     for (let i = 0; i < HISTORIES; i++) {
+      await setImmediate();
       const seed = `${testSeed()} lossless ${i}`;
       const random = new SeededRandom(seed);
       const link = new TestLink(seed, { duplicate: random.pick([0, 0.3]), maxDelay: 400 });

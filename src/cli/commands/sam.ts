@@ -45,7 +45,7 @@ interface Common {
 export const registerSam: Register = (program, io) => {
   const sam = program
     .command('sam')
-    .description('local addresses and global prefixes of SAM zones (draft-despres-sam-03)')
+    .description('make, map and explain addresses of SAM zones (draft-despres-sam-03)')
     .addHelpText('after', HELP);
   sam
     .command('address')
