@@ -80,7 +80,7 @@ export class SamEngine {
 
   /**
    * Gives up all local addresses and groups. A gateway takes back what it delegated (RFC 4861 §6.2.5: a last
-   * advertisement), so that its children need not find out by themselves.
+   * advertisement), so that its children need not find out by themselves. The engine is not used after that.
    */
   stop(now: Millis): SamEffect[] {
     this.#own.set([], now);
