@@ -95,6 +95,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'make and check cryptographically generated addresses (RFC 3972), sign locators',
     load: async () => (await import('./commands/cga.js')).registerCga,
   },
+  sam: {
+    usage: '<command>',
+    summary: 'make, map and explain addresses of SAM zones (draft-despres-sam-03)',
+    load: async () => (await import('./commands/sam.js')).registerSam,
+  },
   lab: {
     usage: '',
     summary: 'two hosts, three providers each, in network namespaces',
@@ -102,7 +107,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   sim: {
     usage: '<command>',
-    summary: 'run experiments in the simulator',
+    summary: 'experiments with the same engine in virtual time',
     load: async () => (await import('./commands/sim.js')).registerSim,
   },
   version: {

@@ -1,6 +1,12 @@
 import { addressFromBytes, addressToBytes } from './address.js';
 import { concatBytes, inRange, setU32, u32, u8 } from './bytes.js';
 import { prefixOf, type Prefix } from './prefix.js';
+import {
+  decodeSamOption,
+  encodeSamOption,
+  SAM_OPTION_TYPE,
+  type SamParameters,
+} from './sam-option.js';
 
 /** Options of Neighbor Discovery (RFC 4861 §4.6, RFC 4191 §2.3). Lifetimes are seconds; 2^32-1 is for ever. */
 
@@ -24,6 +30,7 @@ export type NdOption =
       readonly preference: RoutePreference;
       readonly lifetime: number;
     }
+  | SamParameters
   /** Of another type (RDNSS, for one), or of a form that its type doesn't have. `contents`: 8n - 2 octets. */
   | { readonly option: 'unknown'; readonly type: number; readonly contents: Uint8Array };
 
@@ -33,6 +40,7 @@ export const ND_OPTION = {
   prefixInformation: 3,
   mtu: 5,
   routeInformation: 24,
+  samParameters: SAM_OPTION_TYPE,
 } as const;
 
 /** Two bits, signed (RFC 4191 §2.1); 2 is reserved. */
@@ -67,6 +75,10 @@ function readNdOption(type: number, contents: Uint8Array): NdOption {
       return contents.length === 6 ? { option: 'mtu', mtu: u32(contents, 2) } : unknown;
     case ND_OPTION.routeInformation:
       return readRouteInformation(contents) ?? unknown;
+    case ND_OPTION.samParameters: {
+      const read = decodeSamOption(contents);
+      return read.ok ? read.parameters : unknown;
+    }
     default:
       return unknown;
   }
@@ -120,6 +132,8 @@ function ndContents(option: NdOption): Uint8Array {
       return option.address;
     case 'unknown':
       return option.contents;
+    case 'samParameters':
+      return encodeSamOption(option);
     case 'mtu': {
       const out = new Uint8Array(6);
       setU32(out, 2, inRange('mtu', option.mtu, 0xffffffff));

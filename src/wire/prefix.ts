@@ -36,7 +36,8 @@ export function parsePrefix(text: string): Prefix {
   if (masked !== address) {
     throw new RehomeError(
       'REHOME_E_PREFIX',
-      `${text} has bits set past /${length}; did you mean ${masked}/${length}?`,
+      `${text} has bits set past /${length}, the first of them bit ${commonPrefixLength(masked, address)} ` +
+        `(counted from 0); did you mean ${masked}/${length}?`,
       text,
     );
   }

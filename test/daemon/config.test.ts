@@ -175,7 +175,7 @@ describe('mistakes', () => {
     [
       'host bits in a prefix',
       'prefixes = ["2001:db8::1/32"]',
-      '2: prefixes[0]: 2001:db8::1/32 has bits set past /32; did you mean 2001:db8::/32?',
+      '2: prefixes[0]: 2001:db8::1/32 has bits set past /32, the first of them bit 127 (counted from 0); did you mean 2001:db8::/32?',
     ],
     [
       'a bad address',

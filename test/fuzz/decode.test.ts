@@ -7,8 +7,9 @@ import { WireError } from '../../src/wire/errors.js';
 import { buildIcmpError, parseIcmpError } from '../../src/wire/icmpv6.js';
 import { buildIpv6, parseIpv6, PROTOCOL, shim6Offset, walkHeaders } from '../../src/wire/ipv6.js';
 import { ipv6OfFrame } from '../../src/wire/link.js';
-import { parseNd } from '../../src/wire/nd.js';
+import { parseNd, type NdMessage } from '../../src/wire/nd.js';
 import { readCapture } from '../../src/wire/pcap.js';
+import { decodeSamOption, encodeSamOption, viewSamOption } from '../../src/wire/sam-option.js';
 import type { DecodeFailure } from '../../src/wire/result.js';
 import { describePacket } from '../../src/wire/shim6/describe/index.js';
 import { decodeControl, decodePayloadHeader, encodeControl } from '../../src/wire/shim6/index.js';
@@ -56,7 +57,9 @@ function corpus(): Uint8Array[] {
     return found?.ok === true ? [found.packet] : [];
   });
   const nd = vectorNames('nd').map((name) => vectorBytes(`nd/${name}`));
-  return [...shim6, ...shim6, ...wrapped, ...errors, ...nd, ...kernel];
+  // Often, because most of its octets are deep inside.
+  const sam = Array.from({ length: 12 }, () => vectorBytes('nd/router-advertisement-sam'));
+  return [...shim6, ...shim6, ...wrapped, ...errors, ...nd, ...sam, ...kernel];
 }
 
 const INTERESTING = [0, 1, 2, 3, 4, 5, 7, 8, 10, 15, 16, 36, 59, 64, 127, 128, 140, 254, 255];
@@ -132,6 +135,17 @@ const SHIM6_REASONS = [
   'duplicate-option',
 ];
 
+/** The same of the SAM option in Router Advertisements. */
+const SAM_REASONS = [
+  'other-experiment',
+  'unknown-version',
+  'truncated',
+  'trailing-octets',
+  'bad-prefix-length',
+  'stray-prefix-bit',
+  'bad-lifetimes',
+];
+
 const reasons = new Map<string, number>();
 
 /** Every refusal has a code, a kebab-case reason, and an offset inside the octets; counted under the reason. */
@@ -174,6 +188,19 @@ function checkControl(octets: Uint8Array): void {
   }
 }
 
+/** SAM options that were read can be written again; those that were not have a reason. */
+function checkOptions(message: NdMessage): void {
+  for (const option of message.options) {
+    if (option.option === 'samParameters') {
+      const again = decodeSamOption(encodeSamOption(option));
+      if (!again.ok) throw new Error(`SAM option does not survive: ${again.reason}`);
+    } else if (option.option === 'unknown' && option.type === 253) {
+      viewSamOption(option.contents);
+      tally(decodeSamOption(option.contents), option.contents.length);
+    }
+  }
+}
+
 function through(packet: Uint8Array): void {
   const parsed = parseIpv6(packet);
   if (!parsed.ok) tally(parsed, packet.length);
@@ -192,7 +219,8 @@ function through(packet: Uint8Array): void {
   tally(decodePayloadHeader(octets), octets.length);
   if (!walk.ok || walk.upper.protocol === PROTOCOL.icmpv6) {
     parseIcmpError(packet);
-    parseNd(packet);
+    const nd = parseNd(packet);
+    if (nd.ok) checkOptions(nd.message);
   }
 }
 
@@ -218,6 +246,7 @@ describe('mutated packets', () => {
     expect(reasons.get('ok')).toBeGreaterThan(COUNT / 10);
     // Few mutations reach few places: ask for all of them of a real run only.
     if (COUNT >= 100_000) {
+      expect(SAM_REASONS.filter((reason) => !reasons.has(reason))).toEqual([]);
       expect(SHIM6_REASONS.filter((reason) => !reasons.has(reason))).toEqual([]);
     }
   }, 600_000);

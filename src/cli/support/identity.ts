@@ -10,7 +10,7 @@ import { parsePrefix, type Prefix } from '../../wire/prefix.js';
 import type { Io } from '../io.js';
 
 /** Readers of option values: what they refuse is wrong usage, exit status 2. */
-const reader =
+export const reader =
   <T>(read: (text: string) => T) =>
   (text: string): T => {
     try {
