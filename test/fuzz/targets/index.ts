@@ -24,6 +24,7 @@ export const TARGETS: readonly Entry[] = [
   { name: 'socket-table', share: 0.5, load: () => import('./socket-table.js') },
   { name: 'bpf-object', share: 0.5, load: () => import('./bpf-object.js') },
   { name: 'config', share: 1, load: () => import('./config.js') },
+  { name: 'identity-record', share: 0.5, load: () => import('./identity-record.js') },
   { name: 'control-request', share: 1, load: () => import('./control-request.js') },
   { name: 'control-http', share: 1, load: () => import('./control-http.js') },
   { name: 'command-line', share: 0.5, load: () => import('./command-line.js') },

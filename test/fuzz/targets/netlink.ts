@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { decodeLabel, setLabel } from '../../../src/linux/netlink/label.js';
 import { decodeEvent } from '../../../src/linux/netlink/events.js';
 import {
   attribute,
@@ -25,9 +26,17 @@ export const target: Target = {
   name: 'netlink',
   about:
     'rtnetlink datagrams: messages, attributes, links, addresses, routes, rules, neighbours, prefixes',
-  code: ['message', 'events', 'link', 'address', 'route', 'rule', 'neighbour', 'prefix'].map(
-    (name) => `src/linux/netlink/${name}.ts`,
-  ),
+  code: [
+    'message',
+    'events',
+    'link',
+    'address',
+    'route',
+    'rule',
+    'neighbour',
+    'prefix',
+    'label',
+  ].map((name) => `src/linux/netlink/${name}.ts`),
   seeds,
   units,
   repair,
@@ -59,6 +68,11 @@ function fits(octets: Uint8Array, from: number, header: 4 | 16, width: 2 | 4): b
 
 function event(message: NetlinkMessage): void {
   const { type, payload } = message;
+  const label = refusing(REFUSAL, () => decodeLabel(payload));
+  if (label) {
+    const again = decodeLabel(setLabel(label).payload);
+    mustEqual(again, label, 'a label after a round trip');
+  }
   const decoded = refusing(REFUSAL, () => decodeEvent(message));
   if (decoded) {
     note(`event ${decoded.kind}`);

@@ -8,6 +8,8 @@ import type { World } from './world.js';
 
 /** What a stranger's packet may do, and what not. */
 
+const evictions = (host: FuzzHost): number => host.engine.counters()['contexts-evicted'] ?? 0;
+
 /** An I2 or I2bis of somebody who never got the R1 or R1bis that its address would have been sent. */
 function isUnanswered(packet: Uint8Array): boolean {
   const message = read(packet)?.message;
@@ -23,6 +25,7 @@ export function strangerArrives(world: World, host: FuzzHost, packet: Uint8Array
   const message = read(packet)?.message.message;
   const claimed =
     world.people.identities === undefined && (message === 'i2' || message === 'i2bis');
+  const evicted = evictions(host);
   const before = new Map(host.views.map((v) => [v.id, v]));
   const withX = (peer: Address): boolean => world.people.addresses.X.includes(peer);
   if (packet[6] === 58) {
@@ -38,7 +41,8 @@ export function strangerArrives(world: World, host: FuzzHost, packet: Uint8Array
       `an ${message} without a validator of ours makes a context`,
     );
   }
-  if (claimed) return;
+  // What nobody has used yet makes room for who comes (docs/threats.md).
+  if (claimed || evictions(host) > evicted) return;
   for (const [id, old] of before) {
     if (withX(old.ulids.peer)) continue; // its own context
     const now = host.views.find((v) => v.id === id);
