@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { EngineConfig } from '../engine/types.js';
 import type { TriggerRules } from '../policy/trigger.js';
-import type { ReapProfileName } from '../reap/constants.js';
+import { PROFILE_STRATEGIES, type ReapProfileName } from '../reap/constants.js';
 import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import { parsePrefix, prefixContains, type Prefix } from '../wire/prefix.js';
@@ -115,6 +115,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
     engine: {
       profile,
       ...constants,
+      strategy: from.strategy ?? PROFILE_STRATEGIES[profile],
       trigger: trigger(from.trigger ?? {}),
       protect: [...(from.protect?.peers ?? []), ...(from.protect?.prefixes ?? [])],
       leave: [...(from.leave?.peers ?? []), ...(from.leave?.prefixes ?? [])],

@@ -1,30 +1,19 @@
 import { noVerification, type LocatorVerifier } from '../identity/verifier.js';
 import { isProtectedPeer, isWorthIt } from '../policy/trigger.js';
-import { shuffle, type PathStrategy } from '../reap/strategy.js';
 import { isContacted, type Contacted, type Context } from '../shim6/context.js';
-import { earliest, type Received, type Shim6Listener } from '../shim6/core.js';
+import { due, earliest, type Shim6Listener } from '../shim6/core.js';
 import { Shim6 } from '../shim6/shim6.js';
 import { isUsableLocator, pairKey, type Address, type LocatorPair } from '../wire/address.js';
-import { buildControlPacket, type Keepalive, type Probe } from '../wire/shim6/index.js';
-import { ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
-import {
-  full,
-  keepaliveWish,
-  noContext,
-  noLocator,
-  noPeer,
-  ownLocator,
-  recoveryDetail,
-} from './describe.js';
-import { rankFor, Reach } from './reach.js';
+import { addMs, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
+import { full, keepaliveWish, noContext, noLocator, noPeer, ownLocator } from './describe.js';
 import { Deadlines } from './deadlines.js';
+import { Output } from './output.js';
+import { Paths } from './paths.js';
 import type {
   ContextId,
   ContextView,
   Effect,
   EngineConfig,
-  EngineEvent,
-  EngineEventName,
   FlowObservation,
   HostEngineApi,
   LivenessSample,
@@ -40,30 +29,30 @@ export interface HostEngineOptions {
   readonly verifier?: LocatorVerifier;
   /** The generation of the first list of each ULID, 32 bits. Default: random. Seconds since 1970 count up over restarts. */
   readonly firstGeneration?: number;
-  readonly strategy?: PathStrategy;
 }
+
+/** No context has this id: the host's own deadline. */
+const HOST = 0;
+/** Peers told of our locators at once, and the milliseconds to the next: 10,000 Update Requests in half a second. */
+const TELL = { atOnce: 256, interval: 12 } as const;
 
 /**
  * One host: RFC 5533, RFC 5534 and policy composed. Pure: see `HostEngineApi` for the contract. Each public method
  * collects effects while it runs and returns them in order.
+ * @throws RehomeError REHOME_E_STRATEGY where the configuration names a strategy that there is not
  */
 export class HostEngine implements HostEngineApi {
   #config: EngineConfig;
-  readonly #random: RandomSource;
-  readonly #strategy: PathStrategy;
+  readonly #out: Output;
   readonly #shim6: Shim6;
-  readonly #reach = new Map<number, Reach>();
+  readonly #paths: Paths;
   readonly #deadlines = new Deadlines();
-  readonly #counts = new Map<string, number>();
   #locators: readonly LocalLocator[] = [];
-  #effects: Effect[] = [];
-  #now: Millis;
+  #tellAt: Millis | undefined;
 
   constructor(options: HostEngineOptions) {
     this.#config = options.config;
-    this.#random = options.random;
-    this.#strategy = options.strategy ?? shuffle;
-    this.#now = options.now;
+    this.#out = new Output(options.now);
     this.#shim6 = new Shim6({
       constants: options.config.shim6,
       keepaliveTimeout: keepaliveWish(options.config),
@@ -75,6 +64,14 @@ export class HostEngine implements HostEngineApi {
       listener: this.#listener(),
       now: options.now,
     });
+    this.#paths = new Paths({
+      config: options.config,
+      random: options.random,
+      out: this.#out,
+      shim6: this.#shim6,
+      touch: (context) => this.#touch(context),
+      exitsChanged: () => this.#locatorsChanged(),
+    });
   }
 
   receive(packet: Uint8Array, now: Millis): Effect[] {
@@ -85,8 +82,7 @@ export class HostEngine implements HostEngineApi {
     return this.#run(now, () => {
       const verdict = this.#shim6.icmp(packet, now);
       if (verdict.kind !== 'trouble') return;
-      const counts = this.#reach.get(verdict.context.id)?.reap.hint(now);
-      if (counts !== true) this.#count('icmp-hints-ignored');
+      if (!this.#paths.hint(verdict.context)) this.#out.count('icmp-hints-ignored');
       this.#touch(verdict.context);
     });
   }
@@ -94,20 +90,14 @@ export class HostEngine implements HostEngineApi {
   setLocalLocators(locators: readonly LocalLocator[], now: Millis): Effect[] {
     return this.#run(now, () => {
       this.#locators = locators.filter((l) => isUsableLocator(l.address));
-      this.#tellLocators(false);
-      for (const context of [...this.#shim6.contexts()]) {
-        if (!isContacted(context)) continue;
-        this.#refresh(context);
-        this.#exploreIfPairGone(context);
-      }
+      this.#locatorsChanged();
     });
   }
 
   observe(id: ContextId, liveness: LivenessSample, now: Millis): Effect[] {
     return this.#run(now, () => {
       const context = this.#shim6.context(id);
-      const reach = this.#reach.get(id);
-      if (!context || !reach?.observe(liveness, now)) return;
+      if (!context || !this.#paths.observe(context, liveness)) return;
       this.#shim6.used(context);
       const { lastSent = 0, lastReceived = 0 } = liveness;
       context.lastActivity = ms(Math.max(context.lastActivity, lastSent, lastReceived));
@@ -133,7 +123,7 @@ export class HostEngine implements HostEngineApi {
   explore(peer: Address, now: Millis): Effect[] {
     return this.#run(now, () => {
       for (const context of this.#shim6.withPeer(peer)) {
-        this.#reach.get(context.id)?.reap.explore('asked', now, context.ulids);
+        this.#paths.get(context.id)?.reap.explore('asked', now, context.ulids);
         this.#touch(context);
       }
     });
@@ -175,8 +165,8 @@ export class HostEngine implements HostEngineApi {
       // Whoever was told another value must be told the default too, once.
       const keepaliveTimeout = changed ? config.reap.sendTimeout : wish;
       this.#shim6.configure({ constants, keepaliveTimeout, maxContexts });
-      for (const { reap } of this.#reach.values()) reap.configure(config.reap);
-      if (changed) this.#tellLocators(true);
+      this.#paths.configure(config);
+      if (changed) this.#shim6.setOwnLocators(this.#paths.locators.map(ownLocator), now, true);
       this.#shim6.configure({ constants, keepaliveTimeout: wish, maxContexts });
       for (const context of this.#shim6.contexts()) this.#touch(context);
     });
@@ -185,9 +175,10 @@ export class HostEngine implements HostEngineApi {
   tick(now: Millis): Effect[] {
     return this.#run(now, () => {
       for (const id of this.#deadlines.takeDue(now)) {
+        if (id === HOST) this.#hostTick(now);
         const context = this.#shim6.context(id);
         if (!context) continue;
-        this.#reach.get(id)?.reap.tick(now);
+        this.#paths.tick(context);
         this.#shim6.tick(context, now);
         this.#touch(context);
       }
@@ -199,11 +190,11 @@ export class HostEngine implements HostEngineApi {
   }
 
   contexts(): readonly ContextView[] {
-    return [...this.#shim6.contexts()].map((c) => contextView(c, this.#reach.get(c.id)?.reap));
+    return [...this.#shim6.contexts()].map((c) => contextView(c, this.#paths.get(c.id)?.reap));
   }
 
   localLocators(): readonly LocalLocator[] {
-    return this.#locators;
+    return this.#paths.locators;
   }
 
   refusals(): ReturnType<HostEngineApi['refusals']> {
@@ -211,16 +202,18 @@ export class HostEngine implements HostEngineApi {
   }
 
   counters(): Readonly<Record<string, number>> {
-    return Object.fromEntries([...this.#shim6.counters(), ...this.#counts].sort());
+    return Object.fromEntries([...this.#shim6.counters(), ...this.#out.counts].sort());
   }
 
   #run(now: Millis, work: () => void): Effect[] {
-    this.#now = now;
-    this.#effects = [];
-    work();
-    const effects = this.#effects;
-    this.#effects = [];
+    const effects = this.#out.run(now, work);
+    this.#deadlines.set(HOST, earliest(this.#paths.hostDeadline, this.#tellAt));
     return effects;
+  }
+
+  #hostTick(now: Millis): void {
+    this.#paths.hostTick();
+    if (due(this.#tellAt, now)) this.#tell();
   }
 
   #wants(flow: FlowObservation): boolean {
@@ -230,177 +223,92 @@ export class HostEngine implements HostEngineApi {
       this.#locators.some((l) => l.address === flow.local) &&
       isProtectedPeer(flow.peer, protect, leave) &&
       isWorthIt(flow, trigger) &&
-      this.#shim6.stateOf(flow, 0, this.#now).state === 'IDLE'
+      this.#shim6.stateOf(flow, 0, this.#out.now).state === 'IDLE'
     );
   }
 
   #establish(ulids: LocatorPair, instance: number): boolean {
     const pair = { local: ulids.local, peer: ulids.peer };
     if (this.#shim6.byUlids(pair, instance)) return true;
-    const context = this.#shim6.establish(pair, instance, this.#now);
+    const context = this.#shim6.establish(pair, instance, this.#out.now);
     if (context) this.#touch(context);
     return context !== undefined;
   }
 
-  /** Tells peers of our locators; a locator out of order is told as BROKEN, not left out: its index stays. */
-  #tellLocators(always: boolean): void {
-    this.#shim6.setOwnLocators(this.#locators.map(ownLocator), this.#now, always);
-    for (const context of this.#shim6.contexts()) this.#touch(context);
+  /**
+   * Moves first and tells then: what goes over a dead pair is lost. A locator out of order is told as BROKEN, not left
+   * out: its index stays.
+   */
+  #locatorsChanged(): void {
+    this.#paths.setLocators(this.#locators);
+    for (const context of [...this.#shim6.contexts()]) this.#settle(context);
+    this.#shim6.setOwnLocators(this.#paths.locators.map(ownLocator), this.#out.now);
+    this.#tell();
   }
 
-  /** The one rebuild point for pairs and binding (lesson 5 of LinShim6). */
-  #refresh(context: Contacted): void {
-    const reach = this.#reach.get(context.id);
-    if (!reach) return;
-    reach.reap.setPairs(rankFor(context, this.#locators, this.#random), this.#now);
-    this.#bind(context, reach);
+  #tell(): void {
+    for (const context of this.#shim6.tellNext(TELL.atOnce, this.#out.now)) this.#settle(context);
+    this.#tellAt = this.#shim6.hasMoreToTell ? addMs(this.#out.now, TELL.interval) : undefined;
+  }
+
+  #settle(context: Context): void {
+    if (isContacted(context)) {
+      this.#paths.refresh(context);
+      this.#paths.leaveIfGone(context);
+    }
     this.#touch(context);
-  }
-
-  #exploreIfPairGone(context: Contacted): void {
-    const reach = this.#reach.get(context.id);
-    if (!reach || reach.reap.pairs.length === 0) return;
-    const current = pairKey(context.s.pair);
-    if (reach.reap.pairs.some((p) => pairKey(p.pair) === current)) return;
-    reach.reap.explore('locator-gone', this.#now);
-    this.#touch(context);
-  }
-
-  #bind(context: Contacted, reach: Reach): void {
-    const binding = reach.rebind(context);
-    if (!binding) return;
-    this.#effects.push({ kind: 'update', context: context.id as ContextId, binding });
   }
 
   #touch(context: Context): void {
     if (this.#shim6.context(context.id) === undefined)
       return this.#deadlines.set(context.id, undefined);
-    const reap = this.#reach.get(context.id)?.reap.deadline();
-    this.#deadlines.set(context.id, earliest(this.#shim6.deadline(context), reap));
+    const deadline = earliest(this.#shim6.deadline(context), this.#paths.deadline(context));
+    this.#deadlines.set(context.id, deadline);
   }
 
   #listener(): Shim6Listener {
     return {
-      send: (packet) => void this.#effects.push({ kind: 'send', packet }),
+      send: (packet) => this.#out.push({ kind: 'send', packet }),
       controlSent: (context) => {
-        this.#reach.get(context.id)?.reap.payloadSent(this.#now);
+        this.#paths.controlSent(context);
         this.#touch(context);
       },
       controlReceived: (context) => {
-        const reap = this.#reach.get(context.id)?.reap;
-        if (context.keepaliveTimeout !== undefined) {
-          reap?.setKeepaliveTimeout(context.keepaliveTimeout); // I2, I2bis, R2 or Update Request
-        }
-        reap?.payloadReceived(this.#now, this.#now);
+        this.#paths.controlReceived(context);
         this.#touch(context);
       },
       contacted: (context, how) => this.#contacted(context, how),
       lostContact: (context) => {
-        this.#uninstall(context);
+        this.#paths.uninstall(context);
         this.#touch(context);
       },
       removed: (context, reason) => {
-        this.#uninstall(context);
+        this.#paths.uninstall(context);
         this.#deadlines.set(context.id, undefined);
-        this.#event('removed', context, { reason });
+        this.#out.event('removed', context, { reason });
       },
       rescheduled: (context) => this.#touch(context),
-      reap: (context, received) => this.#onReap(context, received),
-      peerLocatorsChanged: (context) => {
-        this.#refresh(context);
-        this.#exploreIfPairGone(context);
+      reap: (context, received) => {
+        this.#paths.received(context, received);
+        this.#touch(context);
       },
-      event: (name, context, detail) => this.#event(name, context, detail),
+      pong: (context, pair, rtt) => {
+        this.#paths.pong(context, pair, rtt);
+        this.#touch(context);
+      },
+      peerLocatorsChanged: (context) => this.#settle(context),
+      event: (name, context, detail) => this.#out.event(name, context, detail),
     };
   }
 
   #contacted(context: Contacted, how: 'established' | 'recovered' | 'changed'): void {
-    let reach = this.#reach.get(context.id);
-    if (!reach) {
-      reach = this.#newReach(context);
-      this.#reach.set(context.id, reach);
-      const { binding } = reach;
-      this.#effects.push({ kind: 'install', context: context.id as ContextId, binding });
-    } else {
-      reach.reap.setPeerTag(context.s.peerTag);
-      reach.reap.adoptPair(context.s.pair);
-      this.#refresh(context);
-    }
+    this.#paths.contacted(context);
     if (how !== 'changed') {
-      this.#event(how, context, { over: pairKey(context.s.pair), initiator: context.initiator });
+      this.#out.event(how, context, {
+        over: pairKey(context.s.pair),
+        initiator: context.initiator,
+      });
     }
     this.#touch(context);
-  }
-
-  #newReach(context: Contacted): Reach {
-    return new Reach(context, {
-      constants: this.#config.reap,
-      strategy: this.#strategy,
-      random: this.#random,
-      peerTag: context.s.peerTag,
-      pair: context.s.pair,
-      pairs: rankFor(context, this.#locators, this.#random),
-      now: this.#now,
-      listener: {
-        send: (pair, message) => {
-          this.#count(`sent-${message.message}`);
-          const packet = buildControlPacket(pair.local, pair.peer, message);
-          this.#effects.push({ kind: 'send', packet });
-        },
-        stateChanged: (from, to, why) => this.#reapState(context, from, to, why),
-        pairChanged: (from, to) => this.#pairChanged(context, from, to),
-      },
-    });
-  }
-
-  #reapState(context: Context, from: string, to: Probe['state'], why: string): void {
-    if (from === 'operational') this.#event('failure-suspected', context, { why });
-    const name = to === 'inboundOk' ? 'inbound-ok' : to;
-    const last = to === 'operational' ? this.#reach.get(context.id)?.reap.lastRecovery : undefined;
-    this.#event(name, context, last ? { why, ...recoveryDetail(last) } : { why });
-  }
-
-  #pairChanged(context: Context, from: LocatorPair, to: LocatorPair): void {
-    const reach = this.#reach.get(context.id);
-    if (!reach || !isContacted(context)) return;
-    this.#shim6.setPair(context, to);
-    this.#bind(context, reach);
-    this.#event('path-changed', context, { from: pairKey(from), to: pairKey(to) });
-  }
-
-  #onReap(context: Contacted, received: Received<Keepalive | Probe>): void {
-    const reach = this.#reach.get(context.id);
-    if (!reach) return;
-    const { message, source, destination } = received;
-    if (message.message === 'keepalive') reach.reap.keepaliveReceived(this.#now);
-    else {
-      const { log } = reach.reap;
-      const ignored = log.ignored;
-      reach.reap.probeReceived(message, { local: destination, peer: source }, this.#now);
-      this.#count('probe-reports-ignored', log.ignored - ignored);
-    }
-    this.#touch(context);
-  }
-
-  #uninstall(context: Context): void {
-    if (!this.#reach.delete(context.id)) return;
-    this.#effects.push({ kind: 'remove', context: context.id as ContextId });
-  }
-
-  #count(name: string, by = 1): void {
-    if (by > 0) this.#counts.set(name, (this.#counts.get(name) ?? 0) + by);
-  }
-
-  #event(
-    name: EngineEventName,
-    context: Context | undefined,
-    detail: NonNullable<EngineEvent['detail']>,
-  ): void {
-    const about = context && {
-      context: context.id as ContextId,
-      ulids: context.ulids,
-      localTag: context.localTag,
-    };
-    this.#effects.push({ kind: 'event', event: { at: this.#now, name, ...about, detail } });
   }
 }

@@ -1,6 +1,6 @@
 import { Reap, type ReapOptions } from '../reap/reap.js';
 import { rankPairs } from '../policy/pairs.js';
-import type { RankedPair } from '../reap/strategy.js';
+import type { RankedPair } from '../reap/strategy/index.js';
 import { toldLocators, type Contacted } from '../shim6/context.js';
 import { samePair, type Address } from '../wire/address.js';
 import { ms, type Millis, type RandomSource } from '../wire/units.js';
@@ -56,6 +56,11 @@ export class Reach {
 
   get binding(): Binding {
     return this.#binding;
+  }
+
+  /** As the data path counted them when it was last looked at. */
+  get receivedPackets(): number {
+    return this.#receivedPackets;
   }
 
   /** The new binding, or undefined when nothing in it has changed. */

@@ -31,6 +31,8 @@ export interface EngineConfig {
   readonly profile: ReapProfileName;
   readonly shim6: Shim6Constants;
   readonly reap: ReapConstants;
+  /** In which order pairs are probed, and what contexts share: a name of `reap/strategy`. */
+  readonly strategy: string;
   readonly trigger: TriggerRules;
   /** Peers to protect; empty: all. */
   readonly protect: readonly Prefix[];

@@ -1,6 +1,6 @@
 import { samePair, type Address, type LocatorPair } from '../wire/address.js';
 import { LOCATOR_FLAG } from '../wire/shim6/constants.js';
-import type { RankedPair } from '../reap/strategy.js';
+import type { RankedPair } from '../reap/strategy/index.js';
 import type { PeerLocator, Preference } from '../shim6/context.js';
 import type { RandomSource } from '../wire/units.js';
 import { isPossiblePair, pairMerit } from './address-selection.js';

@@ -3,19 +3,20 @@ export interface ReapRules {
   /**
    * What the interval between probes counts (§4.3). `timer`: only the probes that the timer sends; an answer to a
    * probe of the peer neither delays nor slows them. `every-probe`: each probe doubles the interval and starts it anew.
+   * `sweep`: as `timer`, but every pair once before the interval doubles, faster where the peer is known to be heard, and
+   * from the start again when it is heard for the first time (docs/decisions/0014-fast.md).
    */
-  readonly pace: 'timer' | 'every-probe';
+  readonly pace: 'timer' | 'every-probe' | 'sweep';
   /**
    * Which of several pairs that the peer reports is taken (§6.8). `keep-current`: the current one where it is among
-   * them, else the one it heard last. `first-heard`: the one it heard first, and only while exploring.
+   * them, else the one it heard last. `first-heard`: the one it heard first, and only while exploring. `best`: the
+   * current one, else the first in the strategy's order.
    */
-  readonly choice: 'keep-current' | 'first-heard';
-  /** Probes sent at once when an exploration begins; 1 is what §4.3 asks for (seed 001, section 5.4 tries 4). */
-  readonly burst: number;
+  readonly choice: 'keep-current' | 'first-heard' | 'best';
 }
 
 /** Ours: docs/decisions/0008-reports.md. */
-export const RULES: ReapRules = { pace: 'timer', choice: 'keep-current', burst: 1 };
+export const RULES: ReapRules = { pace: 'timer', choice: 'keep-current' };
 
 /** RFC 5534 §7, in milliseconds; every one can be overridden by configuration. */
 export interface ReapConstants {
@@ -53,8 +54,27 @@ export const RFC5534: ReapConstants = {
 export const PAPER: ReapConstants = {
   ...RFC5534,
   sendTimeout: 3_000,
-  rules: { pace: 'every-probe', choice: 'first-heard', burst: 1 },
+  rules: { pace: 'every-probe', choice: 'first-heard' },
 };
 
-export const REAP_PROFILES = { rfc: RFC5534, paper: PAPER } as const;
+/**
+ * Failures found by measurement, every pair tried within a fraction of a second, and one answer used by all contexts
+ * (docs/decisions/0014-fast.md). The send timer is for peers that answer no pings.
+ */
+export const FAST: ReapConstants = {
+  ...RFC5534,
+  sendTimeout: 10_000,
+  initialProbeTimeout: 40,
+  maxProbeTimeout: 5_000,
+  rules: { pace: 'sweep', choice: 'best' },
+};
+
+export const REAP_PROFILES = { rfc: RFC5534, paper: PAPER, fast: FAST } as const;
 export type ReapProfileName = keyof typeof REAP_PROFILES;
+
+/** The path strategy of a profile, where no other is asked for. */
+export const PROFILE_STRATEGIES: Readonly<Record<ReapProfileName, string>> = {
+  rfc: 'shuffle',
+  paper: 'shuffle',
+  fast: 'informed',
+};

@@ -1,49 +1,16 @@
 import { samePair, type LocatorPair } from '../wire/address.js';
-import type { Keepalive, Probe, ProbeState } from '../wire/shim6/message.js';
-import { addMs, ms, type ContextTag, type Millis, type RandomSource } from '../wire/units.js';
+import type { Probe, ProbeState } from '../wire/shim6/message.js';
+import { addMs, ms, type ContextTag, type Millis } from '../wire/units.js';
 import { RULES, type ReapConstants, type ReapRules } from './constants.js';
+import { Exploration, type Recovery } from './exploration.js';
+import type { ReapOptions } from './options.js';
 import { ProbeLog } from './reports.js';
-import type { PathStrategy, RankedPair } from './strategy.js';
+import { KeepaliveTimer, SendTimer } from './timers.js';
+import { NO_MEMORY, type PathMemory, type RankedPair } from './strategy/index.js';
+import type { PathStrategy } from './strategy/types.js';
 
-/** What REAP tells whoever composes it with a context. Synchronous; must not call back into the same object. */
-export interface ReapListener {
-  send(pair: LocatorPair, message: Keepalive | Probe): void;
-  stateChanged(from: ProbeState, to: ProbeState, why: string): void;
-  /** The pair to send payload over from now on: the peer has reported a probe of ours over it. */
-  pairChanged(from: LocatorPair, to: LocatorPair): void;
-}
-
-export interface ReapOptions {
-  readonly constants: ReapConstants;
-  readonly strategy: PathStrategy;
-  readonly random: RandomSource;
-  readonly listener: ReapListener;
-  readonly peerTag: ContextTag;
-  readonly pair: LocatorPair;
-  readonly pairs: readonly RankedPair[];
-  readonly now: Millis;
-}
-
-/** One finished exploration. */
-export interface Recovery {
-  readonly startedAt: Millis;
-  readonly endedAt: Millis;
-  /** From the first unanswered payload packet to the expiry of the send timer; undefined: somebody told us. */
-  readonly detection: number | undefined;
-  readonly probesSent: number;
-  readonly from: LocatorPair;
-  readonly to: LocatorPair;
-}
-
-interface Exploration {
-  readonly startedAt: Millis;
-  readonly detection: number | undefined;
-  readonly from: LocatorPair;
-  probesSent: number;
-  /** Probes that slow the retransmission timer down (`ReapRules.pace`). */
-  paced: number;
-  queue: LocatorPair[];
-}
+export type { Recovery } from './exploration.js';
+export type { ReapListener, ReapOptions } from './options.js';
 
 /**
  * RFC 5534 for one context: the three states and two timers of section 6 as deadlines. `payload*` times may lie a
@@ -52,6 +19,8 @@ interface Exploration {
 export class Reap {
   readonly #o: ReapOptions;
   #constants: ReapConstants;
+  #strategy: PathStrategy;
+  #memory: PathMemory;
   readonly #log: ProbeLog;
   #state: ProbeState = 'operational';
   #since: Millis;
@@ -59,14 +28,9 @@ export class Reap {
   #pair: LocatorPair;
   #pairs: readonly RankedPair[];
   #keepaliveTimeout: number;
-  #sendStarted: Millis | undefined;
-  #sendDeadline: Millis | undefined;
-  #keepaliveEnd: Millis | undefined;
-  #keepaliveNext: Millis | undefined;
+  readonly #send = new SendTimer();
+  readonly #keepalive = new KeepaliveTimer();
   #probeNext: Millis | undefined;
-  /** The send timer was shortened by a hint. */
-  #hinted = false;
-  #hintedAt: Millis | undefined;
   #exploration: Exploration | undefined;
   #lastRecovery: Recovery | undefined;
   readonly stats = { probesSent: 0, probesReceived: 0, keepalivesSent: 0, keepalivesReceived: 0 };
@@ -74,6 +38,8 @@ export class Reap {
   constructor(options: ReapOptions) {
     this.#o = options;
     this.#constants = options.constants;
+    this.#strategy = options.strategy;
+    this.#memory = options.memory ?? NO_MEMORY;
     this.#log = new ProbeLog(options.random);
     this.#since = options.now;
     this.#peerTag = options.peerTag;
@@ -106,15 +72,16 @@ export class Reap {
   get sendTimeout(): number {
     return this.#constants.sendTimeout;
   }
-  get constants(): ReapConstants {
-    return this.#constants;
-  }
   get #rules(): ReapRules {
     return this.#constants.rules ?? RULES;
   }
 
   configure(constants: ReapConstants): void {
     this.#constants = constants;
+  }
+  adopt(strategy: PathStrategy, memory: PathMemory = NO_MEMORY): void {
+    this.#strategy = strategy;
+    this.#memory = memory;
   }
   setPeerTag(tag: ContextTag): void {
     this.#peerTag = tag;
@@ -123,7 +90,7 @@ export class Reap {
   setKeepaliveTimeout(timeout: number): void {
     if (timeout === this.#keepaliveTimeout) return;
     this.#keepaliveTimeout = timeout;
-    this.#stopKeepalive(); // the next payload starts it with the new value
+    this.#keepalive.stop(); // the next payload starts it with the new value
   }
   /** A new set of pairs: the one place where the list that is explored is made (lessons 5 and 6 of LinShim6). */
   setPairs(pairs: readonly RankedPair[], now: Millis): void {
@@ -144,31 +111,47 @@ export class Reap {
   adoptPair(pair: LocatorPair): void {
     this.#pair = pair;
   }
+  /** Moves to a pair that others have found to work: nothing is waited for, and nothing explored, any more. */
+  follow(pair: LocatorPair, why: string, now: Millis): void {
+    this.#pair = pair;
+    this.#send.stop();
+    this.#keepalive.stop();
+    this.#operational(why, now);
+  }
 
   /** §6.2 */
   payloadSent(at: Millis): void {
     if (this.#state === 'exploring') return;
-    if (this.#state === 'operational') this.#stopKeepalive();
-    if (this.#sendDeadline === undefined) this.#startSend(at);
+    if (this.#state === 'operational') this.#keepalive.stop();
+    if (!this.#send.running) this.#startSend(at);
   }
 
   /** §6.1 */
   payloadReceived(at: Millis, now: Millis): void {
     if (this.#state === 'exploring') return this.#heardWhileExploring('payload', now);
-    this.#stopSend();
-    if (this.#state === 'operational') this.#startKeepalive(at);
+    this.#send.stop();
+    if (this.#state === 'operational')
+      this.#keepalive.start(at, this.#keepaliveTimeout, this.#o.random);
+  }
+
+  /** The peer may wait for something of ours (§6.1), but what came was not payload. */
+  owe(now: Millis): void {
+    if (this.#state === 'operational')
+      this.#keepalive.start(now, this.#keepaliveTimeout, this.#o.random);
   }
 
   /** §6.6 */
   keepaliveReceived(now: Millis): void {
     this.stats.keepalivesReceived++;
     if (this.#state === 'exploring') return this.#heardWhileExploring('keepalive', now);
-    this.#stopSend();
+    this.#send.stop();
   }
 
   /** §6.7 to §6.9. `arrival` is the pair the probe came over, from our side. */
   probeReceived(probe: Probe, arrival: LocatorPair, now: Millis): void {
     this.stats.probesReceived++;
+    const outdated = this.#isOutdated(probe);
+    if (outdated) return this.#log.heardLate(probe, arrival, now);
     // Begins first: what it forgets are probes of an earlier exploration, not this one.
     if (probe.state === 'exploring' && this.#state === 'operational') this.#begin(undefined, now);
     const own = probe.sent[0];
@@ -177,23 +160,27 @@ export class Reap {
       const report = { ...own, source: arrival.peer, destination: arrival.local };
       this.#log.heard(report, now, this.#constants.maxReports);
     }
-    const proven = this.#log.proven(probe.received, now);
-    if (probe.state !== 'operational') this.#stopKeepalive();
+    if (probe.state === 'operational') this.#log.settle(probe.sent);
+    const proven = this.#log.proven(probe.received, now, (pair, rtt) =>
+      this.#o.listener.reported?.(pair, rtt),
+    );
+    if (probe.state !== 'operational') this.#keepalive.stop();
     if (probe.state === 'exploring') {
+      this.#sweepAnew(now);
       this.#enter('inboundOk', 'peer-exploring', now);
       this.#startSend(now);
       // Where the peer says it heard us, it is sure to hear the answer (§4.3 leaves the choice to us).
-      this.#sendProbe(now, this.#usable(proven)[0] ?? this.#nextPair());
+      this.#sendProbe(now, this.#usable(proven)[0] ?? this.#nextPair(now));
     } else if (probe.state === 'inboundOk') {
-      this.#choose(proven);
+      this.#choose(proven, now);
       this.#operational('peer-inbound-ok', now);
       this.#startSend(now);
       this.#sendProbe(now, this.#pair);
     } else {
-      if (this.#state !== 'operational') this.#choose(proven);
+      if (this.#state !== 'operational') this.#choose(proven, now);
       this.#operational('peer-operational', now);
-      this.#stopSend();
-      this.#startKeepalive(now);
+      this.#send.stop();
+      this.#keepalive.start(now, this.#keepaliveTimeout, this.#o.random);
     }
   }
 
@@ -204,7 +191,7 @@ export class Reap {
   explore(why: string, now: Millis, first?: LocatorPair): void {
     if (this.#state === 'exploring') return;
     if (this.#state === 'operational') this.#begin(undefined, now);
-    if (first) this.#tryFirst(first);
+    if (first) this.#tryFirst(first, now);
     this.#explore(why, now);
   }
 
@@ -214,84 +201,91 @@ export class Reap {
    * @returns false: it does not count
    */
   hint(now: Millis): boolean {
-    if (this.#state !== 'operational' || this.#sendDeadline === undefined) return false;
-    if (this.#hintedAt !== undefined && now < addMs(this.#hintedAt, this.sendTimeout)) return false;
+    if (this.#state !== 'operational') return false;
     const soon = addMs(now, this.#constants.initialProbeTimeout);
-    if (soon >= this.#sendDeadline) return false;
-    this.#hintedAt = now;
-    this.#sendDeadline = soon;
-    this.#hinted = true;
-    return true;
+    return this.#send.shorten(now, soon, this.sendTimeout);
   }
 
   deadline(): Millis | undefined {
-    let first = Infinity; // asked for after every packet: no arrays
-    if (this.#sendDeadline !== undefined) first = this.#sendDeadline;
-    if (this.#keepaliveEnd !== undefined) first = Math.min(first, this.#keepaliveEnd);
-    if (this.#keepaliveNext !== undefined) first = Math.min(first, this.#keepaliveNext);
-    if (this.#probeNext !== undefined) first = Math.min(first, this.#probeNext);
+    let first: number = this.#send.deadline ?? Infinity; // asked for after every packet: no arrays
+    first = Math.min(first, this.#keepalive.deadline() ?? Infinity);
+    first = Math.min(first, this.#probeNext ?? Infinity);
     return first === Infinity ? undefined : ms(first);
   }
 
   tick(now: Millis): void {
-    if (this.#sendDeadline !== undefined && this.#sendDeadline <= now) this.#sendTimeout(now);
-    if (this.#keepaliveEnd !== undefined && this.#keepaliveEnd <= now) {
-      this.#stopKeepalive();
-      this.#sendKeepalive(); // one last (§6.3)
-    } else if (this.#keepaliveNext !== undefined && this.#keepaliveNext <= now) {
-      this.#keepaliveNext = addMs(now, this.#keepaliveInterval());
-      this.#sendKeepalive();
-    }
+    if (this.#send.deadline !== undefined && this.#send.deadline <= now) this.#sendTimeout(now);
+    if (this.#keepalive.takeDue(now, this.#keepaliveTimeout, this.#o.random)) this.#sendKeepalive();
     if (this.#probeNext !== undefined && this.#probeNext <= now) this.#retransmit(now);
   }
 
   /** §6.4 */
   #sendTimeout(now: Millis): void {
-    const detection = this.#sendStarted === undefined ? undefined : now - this.#sendStarted;
-    const hinted = this.#hinted;
+    const { started, hinted } = this.#send;
+    const detection = started === undefined ? undefined : now - started;
     if (this.#state === 'operational') this.#begin(detection, now);
-    if (hinted) this.#tryFirst(this.#pair);
+    if (hinted) this.#tryFirst(this.#pair, now);
     this.#explore('send-timeout', now);
     // Where the hint was false, the first is answered first, and nothing moves; where it was true, nothing is lost.
-    if (hinted) this.#sendProbe(now, this.#nextPair());
+    if (hinted) this.#sendProbe(now, this.#nextPair(now));
   }
 
-  #tryFirst(first: LocatorPair): void {
+  #tryFirst(first: LocatorPair, now: Millis): void {
     if (!this.#exploration) return;
-    const order = this.#o.strategy.order(this.#pairs, this.#pair, this.#o.random);
+    const order = this.#order(now);
     const others = order.filter((p) => !samePair(p, first));
     this.#exploration.queue = [...this.#usable([first]), ...others];
   }
 
   #explore(why: string, now: Millis): void {
-    this.#stopSend();
-    this.#stopKeepalive();
+    this.#send.stop();
+    this.#keepalive.stop();
     this.#enter('exploring', why, now);
-    this.#sendProbe(now, this.#nextPair());
+    this.#unasked(now, false);
+  }
+
+  /** A probe that is no answer: only when the host may send one now. */
+  #unasked(now: Millis, timed: boolean): void {
+    const later = this.#o.listener.mayProbe?.(now);
+    if (later === undefined) this.#sendProbe(now, this.#nextPair(now), timed);
+    else this.#probeNext = later;
   }
 
   /** §6.5 */
   #retransmit(now: Millis): void {
-    if (this.#state === 'inboundOk' && this.#sendDeadline === undefined) this.#startSend(now);
-    this.#sendProbe(now, this.#nextPair(), true);
+    if (this.#state === 'inboundOk' && !this.#send.running) this.#startSend(now);
+    this.#unasked(now, true);
   }
 
   #heardWhileExploring(why: string, now: Millis): void {
+    this.#sweepAnew(now);
     this.#enter('inboundOk', why, now);
     this.#startSend(now);
-    this.#sendProbe(now, this.#nextPair());
+    this.#sendProbe(now, this.#nextPair(now));
+  }
+
+  /** The peer is heard again: what was learnt of pairs in the silence may be over. */
+  #sweepAnew(now: Millis): void {
+    const e = this.#exploration;
+    if (!e || this.#rules.pace !== 'sweep') return;
+    if (e.sweepAnew(now, this.#state === 'inboundOk') && e.probesSent > 0) this.#pace(e, now);
+  }
+
+  /** A probe that its sender had sent before it said that all is well (docs/decisions/0014-fast.md). */
+  #isOutdated(probe: Probe): boolean {
+    const own = probe.sent[0];
+    return (
+      this.#state === 'operational' &&
+      probe.state !== 'operational' &&
+      this.#rules.choice !== 'first-heard' &&
+      own !== undefined &&
+      this.#log.isSettled(own.nonce)
+    );
   }
 
   #begin(detection: number | undefined, now: Millis): void {
     this.#log.forgetReceived();
-    this.#exploration = {
-      startedAt: now,
-      detection,
-      from: this.#pair,
-      probesSent: 0,
-      paced: 0,
-      queue: [],
-    };
+    this.#exploration = new Exploration(now, this.#pair, detection);
   }
 
   #enter(state: ProbeState, why: string, now: Millis): void {
@@ -306,36 +300,43 @@ export class Reap {
     const e = this.#exploration;
     this.#exploration = undefined;
     this.#probeNext = undefined;
-    if (e) {
-      const { startedAt, detection, probesSent, from } = e;
-      this.#lastRecovery = { startedAt, endedAt: now, detection, probesSent, from, to: this.#pair };
-    }
+    if (e) this.#lastRecovery = e.ended(this.#pair, now);
     this.#enter('operational', why, now);
   }
 
   /** §6.8: from what the peer says it received, of what we really sent. Where the current pair is among it, stay. */
-  #choose(proven: readonly LocatorPair[]): void {
+  #choose(proven: readonly LocatorPair[], now: Millis): void {
     const usable = this.#usable(proven);
-    const first = this.#rules.choice === 'first-heard';
-    if (first && this.#state === 'operational') return;
-    const to = first ? usable.at(-1) : (usable.find((p) => samePair(p, this.#pair)) ?? usable[0]);
+    const { choice } = this.#rules;
+    if (choice === 'first-heard' && this.#state === 'operational') return;
+    const to = choice === 'first-heard' ? usable.at(-1) : this.#best(usable, now);
     if (!to || samePair(to, this.#pair)) return;
     const from = this.#pair;
     this.#pair = to;
     this.#o.listener.pairChanged(from, to);
   }
 
+  #best(usable: readonly LocatorPair[], now: Millis): LocatorPair | undefined {
+    const current = usable.find((p) => samePair(p, this.#pair));
+    if (current || this.#rules.choice !== 'best' || usable.length < 2) return current ?? usable[0];
+    return this.#order(now).find((p) => usable.some((u) => samePair(u, p)));
+  }
+
   #usable(proven: readonly LocatorPair[]): LocatorPair[] {
     return proven.filter((p) => this.#pairs.some((known) => samePair(known.pair, p)));
   }
 
+  #order(now: Millis): readonly LocatorPair[] {
+    const { random } = this.#o;
+    const memory = this.#memory;
+    return this.#strategy.order({ pairs: this.#pairs, current: this.#pair, random, memory, now });
+  }
+
   /** The next pair of the exploration (§4.3); all through, then again in a new order. */
-  #nextPair(): LocatorPair {
+  #nextPair(now: Millis): LocatorPair {
     const e = this.#exploration;
     if (!e) return this.#pair;
-    if (e.queue.length === 0) {
-      e.queue = [...this.#o.strategy.order(this.#pairs, this.#pair, this.#o.random)];
-    }
+    if (e.queue.length === 0) e.queue = [...this.#order(now)];
     return e.queue.shift() ?? this.#pair;
   }
 
@@ -361,15 +362,15 @@ export class Reap {
   /** Four at the initial interval, then doubling up to the maximum (§4.3, §7), each drawn anew around it. */
   #pace(e: Exploration, now: Millis): void {
     e.paced++;
-    if (e.paced < this.#rules.burst) return this.#sendProbe(now, this.#nextPair(), true);
-    this.#probeNext = addMs(now, this.#interval(e.paced));
-  }
-
-  #interval(paced: number): number {
-    const { initialProbeTimeout, initialProbes, maxProbeTimeout, probeJitter } = this.#constants;
-    const doublings = Math.max(0, paced - initialProbes + 1);
-    const nominal = Math.min(maxProbeTimeout, initialProbeTimeout * 2 ** doublings);
-    return nominal * (1 + probeJitter * (2 * this.#o.random.uniform() - 1));
+    if (e.paced < this.#strategy.burst) return this.#sendProbe(now, this.#nextPair(now), true);
+    const interval = e.interval({
+      constants: this.#constants,
+      random: this.#o.random,
+      pairs: this.#pairs.length,
+      heard: this.#state === 'inboundOk',
+      rtt: this.#memory.of(this.#pair, now)?.rtt,
+    });
+    this.#probeNext = addMs(now, interval);
   }
 
   #sendKeepalive(): void {
@@ -382,27 +383,7 @@ export class Reap {
   }
 
   #startSend(at: Millis): void {
-    this.#hinted = false;
-    this.#sendStarted = at;
     const { sendTimeout, sendJitter } = this.#constants;
-    this.#sendDeadline = addMs(at, sendTimeout * (1 + sendJitter * this.#o.random.uniform()));
-  }
-  #stopSend(): void {
-    this.#hinted = false;
-    this.#sendStarted = undefined;
-    this.#sendDeadline = undefined;
-  }
-  #startKeepalive(at: Millis): void {
-    if (this.#keepaliveEnd !== undefined) return;
-    this.#keepaliveEnd = addMs(at, this.#keepaliveTimeout);
-    this.#keepaliveNext = addMs(at, this.#keepaliveInterval());
-  }
-  #stopKeepalive(): void {
-    this.#keepaliveEnd = undefined;
-    this.#keepaliveNext = undefined;
-  }
-  /** One third to one half of the timeout (§4.1), drawn so that hosts do not fall into step. */
-  #keepaliveInterval(): number {
-    return this.#keepaliveTimeout * (1 / 3 + this.#o.random.uniform() / 6);
+    this.#send.start(at, sendTimeout, sendJitter, this.#o.random);
   }
 }

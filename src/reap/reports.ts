@@ -1,5 +1,5 @@
 import { pairKey, samePair, type LocatorPair } from '../wire/address.js';
-import type { ProbeReport } from '../wire/shim6/message.js';
+import type { Probe, ProbeReport } from '../wire/shim6/message.js';
 import type { Millis, RandomSource } from '../wire/units.js';
 
 /** Probes of ours remembered at most: a report of an older one proves nothing about now. */
@@ -33,6 +33,8 @@ export class ProbeLog {
   readonly #random: RandomSource;
   readonly #sent = new Map<number, SentProbe>();
   #received: ProbeReport[] = [];
+  /** Nonces of the peer's probes that are older than its last word. */
+  readonly #settled = new Set<number>();
   readonly #pairs = new Map<string, PairKnowledge>();
   /** Reports of probes that we did not send, or no longer remember: mistakes, old news, or lies. */
   ignored = 0;
@@ -67,6 +69,22 @@ export class ProbeLog {
     return out;
   }
 
+  /** The peer says that all is well: what it sent before, and lists here as not reported yet, is old news. */
+  settle(sent: readonly ProbeReport[]): void {
+    for (const { nonce } of sent) this.#settled.add(nonce);
+    for (const nonce of this.#settled) {
+      if (this.#settled.size <= REMEMBERED_PROBES) break;
+      this.#settled.delete(nonce);
+    }
+  }
+  isSettled(nonce: number): boolean {
+    return this.#settled.has(nonce);
+  }
+  /** A probe arrived that is old news: only that its pair works is not. */
+  heardLate({ sent }: Probe, arrival: LocatorPair, now: Millis): void {
+    if (sent.length > 0) this.knowledge(arrival).lastHeard = now;
+  }
+
   /** Newest first. */
   receivedReports(limit: number): ProbeReport[] {
     return this.#received.slice(0, limit);
@@ -87,7 +105,11 @@ export class ProbeLog {
   /**
    * The pairs that the peer's reports prove, in the order it gave them; anything we did not send is ignored, and so is
    * what a much newer report overtakes: in a long exploration the peer repeats old news. */
-  proven(reports: readonly ProbeReport[], now: Millis): LocatorPair[] {
+  proven(
+    reports: readonly ProbeReport[],
+    now: Millis,
+    first: (pair: LocatorPair, rtt: number) => void = () => undefined,
+  ): LocatorPair[] {
     const seen: SentProbe[] = [];
     for (const r of reports) {
       const probe = this.#sent.get(r.nonce);
@@ -100,6 +122,7 @@ export class ProbeLog {
         probe.seenByPeer = true;
         knowledge.rtt = now - probe.at;
         knowledge.unanswered = 0;
+        first(probe.pair, now - probe.at);
       }
       knowledge.lastWorked = now;
       seen.push(probe);

@@ -15,6 +15,7 @@ import { Budget } from './budget.js';
 import type { Shim6Constants } from './constants.js';
 import { isContacted, type Contacted, type Context } from './context.js';
 import { OwnSets } from './own-sets.js';
+import { Pings } from './ping.js';
 import { Places } from './places.js';
 import { Refusals } from './refusals.js';
 import { ContextTable } from './table.js';
@@ -34,7 +35,7 @@ export interface Received<M = ControlMessage> {
 /** What Shim6 tells the layer that composes it with REAP and a data path. Synchronous; must not call back. */
 export interface Shim6Listener {
   send(packet: Uint8Array): void;
-  /** Control messages but Keepalive and Probe count as payload for REAP (RFC 5534 §6.1, §6.2). */
+  /** Control messages but Keepalive and Probe count as payload for REAP (RFC 5534 §6.1, §6.2); pings do not either. */
   controlSent(context: Context): void;
   controlReceived(context: Context): void;
   /** Contact is made, or made again, or what packets are sent with has changed. */
@@ -45,6 +46,8 @@ export interface Shim6Listener {
   /** A deadline has moved without a word said. */
   rescheduled(context: Context): void;
   reap(context: Contacted, received: Received<Keepalive | Probe>): void;
+  /** A ping over `pair` was answered after `rtt` milliseconds; `controlReceived` is not called for it. */
+  pong(context: Contacted, pair: LocatorPair, rtt: number): void;
   peerLocatorsChanged(context: Contacted): void;
   event(name: ShimEventName, context: Context | undefined, detail: EventDetail): void;
 }
@@ -110,6 +113,7 @@ export class Core {
   readonly answers: Budget;
   /** Room in the table for contexts that others begin. */
   readonly places = new Places();
+  readonly pings = new Pings();
   ownAddresses: ReadonlySet<Address> = new Set();
   #nextId = 1;
 

@@ -32,6 +32,8 @@ import { onUpdateAcknowledgement, onUpdateRequest, retryUpdate, tellOwnSet } fro
 export class Shim6 {
   readonly #core: Core;
   readonly #limiter = new R1bisLimiter();
+  /** Contexts that may not have been told our newest locators, the last one first. */
+  #toTell: Context[] = [];
 
   constructor(options: Shim6Options) {
     this.#core = new Core(options);
@@ -75,18 +77,40 @@ export class Shim6 {
     this.#core.maxContexts = options.maxContexts;
   }
 
-  /** Our locators, for contexts to come and, by Update Request, for those there are. */
+  /**
+   * Our locators, for contexts to come. Those there are have to be told, by Update Request: by `tellNext`, or at once,
+   * everything again, where `always` says so.
+   */
   setOwnLocators(locators: readonly OwnLocator[], now: Millis, always = false): void {
     this.#core.now = now;
     this.#core.ownAddresses = new Set(locators.map((l) => l.address));
     const ulids = new Set([...this.contexts()].map((c) => c.ulids.local));
     const { ownSets } = this.#core;
     ownSets.set(locators, ulids);
-    const sets = new Map([...ulids].map((u) => [u, always ? ownSets.renew(u) : ownSets.of(u)]));
-    for (const context of [...this.contexts()]) {
-      const own = sets.get(context.ulids.local);
-      if (own !== undefined && own !== context.own) tellOwnSet(this.#core, context, own);
+    if (always) for (const ulid of ulids) ownSets.renew(ulid);
+    this.#toTell = [...this.contexts()].reverse();
+    if (always) this.tellNext(Infinity, now);
+  }
+
+  get hasMoreToTell(): boolean {
+    return this.#toTell.length > 0;
+  }
+
+  /** Tells peers of up to `count` contexts what they have not been told yet; returns these contexts. */
+  tellNext(count: number, now: Millis): readonly Context[] {
+    const core = this.#core;
+    core.now = now;
+    const told: Context[] = [];
+    while (told.length < count) {
+      const context = this.#toTell.pop();
+      if (context === undefined) break;
+      if (this.context(context.id) !== context) continue;
+      const own = core.ownSets.of(context.ulids.local);
+      if (own === context.own) continue;
+      tellOwnSet(core, context, own);
+      told.push(context);
     }
+    return told;
   }
 
   /** Payload of the context was seen. */
@@ -105,6 +129,12 @@ export class Shim6 {
   /** REAP moved the context to another pair. */
   setPair(context: Contacted, pair: LocatorPair): void {
     this.#core.table.transition(context, { ...context.s, pair });
+  }
+
+  /** Asks whether `pair` works; the listener's `pong` is the answer. */
+  ping(context: Contacted, pair: LocatorPair, now: Millis): void {
+    this.#core.now = now;
+    this.#core.pings.send(this.#core, context, pair);
   }
 
   /** §9: unilaterally and without a word. */

@@ -1,4 +1,5 @@
-import type { LocatorPair } from '../wire/address.js';
+import { samePair, type LocatorPair } from '../wire/address.js';
+import { LOCATOR_FLAG } from '../wire/shim6/constants.js';
 import type { UpdateAcknowledgement, UpdateRequest } from '../wire/shim6/index.js';
 import type { Core, Received } from './core.js';
 import { isContacted, type Contacted, type Context, type OwnSet } from './context.js';
@@ -73,7 +74,9 @@ export function onUpdateRequest(
   // A repetition brings nothing new, and must not disturb an exploration that is under way.
   const peer = samePeerSet(read, old) ? old : read;
   readKeepaliveTimeout(context, received.message);
-  core.listener.controlReceived(context);
+  // Over which pair a ping comes says nothing of the pair that payload takes.
+  const isPing = received.message.options.length === 0;
+  if (!isPing) core.listener.controlReceived(context);
   if (isStale(context, peer)) {
     core.drop('update-stale');
     return;
@@ -83,16 +86,18 @@ export function onUpdateRequest(
     core.table.transition(context, { ...context.s, peer: orUlid(peer, context.ulids.peer) });
     core.resolveConfusion(context);
   }
-  core.send(
-    acknowledgementPair(context, received),
-    {
-      message: 'updateAcknowledgement',
-      receiverContextTag: context.s.peerTag,
-      requestNonce: received.message.requestNonce,
-      options: [],
-    },
-    context,
-  );
+  for (const pair of acknowledgementPairs(context, received)) {
+    core.send(
+      pair,
+      {
+        message: 'updateAcknowledgement',
+        receiverContextTag: context.s.peerTag,
+        requestNonce: received.message.requestNonce,
+        options: [],
+      },
+      isPing ? undefined : context,
+    );
+  }
   if (peer !== old) {
     core.listener.event('peer-locators-updated', context, { locators: peer.locators.length });
     core.listener.peerLocatorsChanged(context);
@@ -101,15 +106,19 @@ export function onUpdateRequest(
 
 /**
  * The pair REAP found to work from here to there: where paths work one way only, the one the request came over need not
- * work backwards, and the request would be repeated for ever. Unless the peer has just given that locator up.
+ * work backwards, and the request would be repeated for ever. Unless the peer has just given that locator up. A request
+ * that brings nothing is a question about the pair (`ping.ts`), answered over that pair as well: ours may be what is dead.
  */
-const acknowledgementPair = (
+function acknowledgementPairs(
   { s: { pair, peer } }: Contacted,
-  received: Received<UpdateRequest>,
-): LocatorPair =>
-  peer.locators.some((l) => l.address === pair.peer)
-    ? pair
-    : { local: received.destination, peer: received.source };
+  { message, source, destination }: Received<UpdateRequest>,
+): readonly LocatorPair[] {
+  const back = { local: destination, peer: source };
+  if (samePair(pair, back)) return [pair];
+  const locator = peer.locators.find((l) => l.address === pair.peer);
+  if (!locator || (locator.preference.flags & LOCATOR_FLAG.broken) !== 0) return [back];
+  return message.options.length === 0 ? [pair, back] : [pair];
+}
 
 /** §10.5 */
 export function onUpdateAcknowledgement(
@@ -117,6 +126,8 @@ export function onUpdateAcknowledgement(
   context: Contacted,
   received: Received<UpdateAcknowledgement>,
 ): void {
+  const pong = core.pings.answered(core, context, received);
+  if (pong) return core.listener.pong(context, pong.pair, pong.rtt);
   core.listener.controlReceived(context);
   const update = context.s.update;
   if (!update || update.nonce !== received.message.requestNonce) {

@@ -4,7 +4,6 @@ import { MemoryDataPath } from '../dataplane/memory.js';
 import { HostEngine } from '../engine/host.js';
 import type { EngineConfig, EngineEvent, HostEngineApi, LocalLocator } from '../engine/types.js';
 import type { LocatorVerifier } from '../identity/verifier.js';
-import type { PathStrategy } from '../reap/strategy.js';
 import type { Address } from '../wire/address.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Endpoint, Network } from './network.js';
@@ -23,8 +22,6 @@ export interface SimHostOptions {
   readonly onError: (host: SimHost, error: unknown, during: string) => void;
   readonly intervals?: Partial<DriverIntervals>;
   readonly mtu?: number;
-  /** How this host orders pairs; default: shuffled. */
-  readonly strategy?: PathStrategy;
   /** The site's exit routers, one for each locator; undefined: the providers are the host's own. */
   readonly exits?: readonly Exit[];
   /** False: a plain host without rehome, which answers nothing of protocol 140. */
@@ -104,13 +101,12 @@ export class SimHost implements Endpoint {
   /** A fresh daemon that knows the locators and nothing else. */
   restart(): void {
     if (this.#daemon !== undefined || this.#options.rehome === false) return;
-    const { clock, config, random, mtu, intervals, strategy, verifier } = this.#options;
+    const { clock, config, random, mtu, intervals, verifier } = this.#options;
     const engine = new HostEngine({
       config,
       random,
       now: clock.now(),
       ...(verifier === undefined ? {} : { verifier }),
-      ...(strategy === undefined ? {} : { strategy }),
     });
     const dataPath = new MemoryDataPath({
       now: () => clock.now(),

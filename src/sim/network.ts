@@ -122,7 +122,11 @@ export class Network {
       tell(this.#taps, packet, 'filtered');
       return;
     }
-    this.#through(exit.outward, packet, this.#taps, () => this.#cross(packet, source));
+    if (this.#through(exit.outward, packet, this.#taps, () => this.#cross(packet, source))) return;
+    const now = this.#clock.now();
+    const notice = exit.notice(packet, now);
+    const host = this.#attached.get(source)?.endpoint;
+    if (notice !== undefined) this.#clock.at(now, () => host?.deliver(notice));
   }
 
   /** From provider to provider. */
@@ -147,7 +151,7 @@ export class Network {
       }
       path.counters.delivered++;
       if (to.exit === undefined) return this.#deliver(to.endpoint, packet);
-      this.#through(to.exit.inward, packet, this.#endTaps, () =>
+      void this.#through(to.exit.inward, packet, this.#endTaps, () =>
         this.#deliver(to.endpoint, packet),
       );
     });
@@ -158,13 +162,13 @@ export class Network {
     endpoint.deliver(packet);
   }
 
-  /** Over a link inside; without a delay at once, which saves an event. */
-  #through(link: Link, packet: Uint8Array, taps: ReadonlySet<Tap>, next: () => void): void {
+  /** Over a link inside; without a delay at once, which saves an event. False: the link did not take it. */
+  #through(link: Link, packet: Uint8Array, taps: ReadonlySet<Tap>, next: () => void): boolean {
     const now = this.#clock.now();
     const entered = link.enter(packet.length, now, this.#random);
     if (entered.fate !== 'sent') {
       tell(taps, packet, entered.fate);
-      return;
+      return entered.fate === 'lost';
     }
     for (const arrival of [entered.arrival, entered.again]) {
       if (arrival === undefined) continue;
@@ -178,6 +182,7 @@ export class Network {
         next();
       });
     }
+    return true;
   }
 
   #path(key: string): Link {

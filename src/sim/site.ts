@@ -1,4 +1,14 @@
+import { parseAddress } from '../wire/address.js';
+import { buildIcmpError, ICMPV6_TYPE } from '../wire/icmpv6.js';
+import type { Millis } from '../wire/units.js';
 import { Link, PERFECT_PATH, type PathSettings } from './link.js';
+import { addressAt } from './packets.js';
+
+/** Any address: who sends an ICMPv6 error proves nothing. */
+const ROUTER = parseAddress('2001:db8:ffff::1');
+const NO_ROUTE = 0;
+/** Milliseconds between two errors to the same host. */
+const NOTICE_INTERVAL = 100;
 
 /** How a site's own routers choose an exit. */
 export type ExitRouting =
@@ -19,12 +29,32 @@ export class Exit {
   readonly inward: Link;
   /** Packets whose source is another provider's, dropped by this one's ingress filter. */
   filtered = 0;
+  /** Tells hosts what it cannot forward; some a second, as routers do (RFC 4443 §2.4 f). */
+  notices = false;
+  readonly #noticed = new Map<string, Millis>();
 
   constructor(site: Site, name: string, settings: Partial<PathSettings>) {
     this.site = site;
     this.name = name;
     this.outward = new Link({ ...ACCESS, ...settings });
     this.inward = new Link({ ...ACCESS, ...settings });
+  }
+
+  /** The ICMPv6 error for a packet that the link did not take; undefined: none, or its source had one just now. */
+  notice(packet: Uint8Array, now: Millis): Uint8Array | undefined {
+    if (!this.notices) return undefined;
+    const destination = addressAt(packet, 8);
+    const last = this.#noticed.get(destination);
+    if (last !== undefined && now - last < NOTICE_INTERVAL) return undefined;
+    this.#noticed.set(destination, now);
+    const { destinationUnreachable: type } = ICMPV6_TYPE;
+    return buildIcmpError({
+      source: ROUTER,
+      destination,
+      type,
+      code: NO_ROUTE,
+      invokingPacket: packet,
+    });
   }
 
   /** Both directions. */

@@ -1,6 +1,5 @@
 import type { EngineConfig, EngineEvent } from '../engine/types.js';
-import { REAP_PROFILES, type ReapProfileName } from '../reap/constants.js';
-import type { PathStrategy } from '../reap/strategy.js';
+import { PROFILE_STRATEGIES, REAP_PROFILES, type ReapProfileName } from '../reap/constants.js';
 import { RFC5533 } from '../shim6/constants.js';
 import { parseAddress, type Address } from '../wire/address.js';
 import { VirtualClock } from './clock.js';
@@ -17,6 +16,7 @@ export const simConfig = (
   profile,
   shim6: RFC5533,
   reap: REAP_PROFILES[profile],
+  strategy: PROFILE_STRATEGIES[profile],
   trigger: {
     packets: 50,
     bytes: undefined,
@@ -46,8 +46,6 @@ export const simAddress = (host: number, provider: number): Address => {
 export interface WorldOptions {
   readonly seed: string | number;
   readonly paths?: Partial<PathSettings>;
-  /** One for each host; default: shuffled order. */
-  readonly strategy?: () => PathStrategy;
   readonly onEvent?: (host: SimHost, event: EngineEvent) => void;
   /** Default: throw, which ends the run. */
   readonly onError?: (host: SimHost, error: unknown, during: string) => void;
@@ -98,7 +96,6 @@ export class World {
         for (const tap of this.#eventTaps) tap(from, event);
       },
       onError: (from, error, during) => this.#failed(from, error, during),
-      ...(this.#options.strategy === undefined ? {} : { strategy: this.#options.strategy() }),
       ...more,
     });
     this.hosts.push(host);

@@ -214,8 +214,8 @@ describe('mistakes', () => {
     ],
     [
       'a profile that is none',
-      'profile = "fast"',
-      '2: profile: "fast" is not possible here; write "rfc"',
+      'profile = "quick"',
+      '2: profile: "quick" is not possible here; write "fast"',
     ],
   ];
   it.each(CASES)('%s', (_what, text, expected) => {

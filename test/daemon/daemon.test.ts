@@ -158,11 +158,11 @@ describe('reload', () => {
   it('refuses a file with a mistake, and nothing changes', async () => {
     const tag = await connect();
     const before = await a.client.status();
-    a.write('profile = "fast"\nprefixs = []');
+    a.write('profile = "quick"\nprefixs = []');
     await expect(a.client.reload()).rejects.toMatchObject({
       code: 'REHOME_E_CONFIG',
       message: expect.stringMatching(
-        /:4: profile: "fast"[\s\S]*:5: prefixs: unknown key; did you mean prefixes/,
+        /:4: profile: "quick"[\s\S]*:5: prefixs: unknown key; did you mean prefixes/,
       ),
       remedy: expect.stringContaining('unchanged'),
     });

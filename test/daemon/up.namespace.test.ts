@@ -104,7 +104,7 @@ describe.skipIf(needsRoot() !== undefined)('rehome up in network namespaces', ()
     a.write('profile = "paper"');
     a.child?.kill('SIGHUP');
     await expect.poll(async () => (await a.client.status()).daemon.profile).toBe('paper');
-    a.write('profile = "fast"');
+    a.write('profile = "quick"');
     a.child?.kill('SIGHUP');
     await expect.poll(() => a.output).toContain('reload refused, nothing changed');
     expect((await a.client.status()).daemon.profile).toBe('paper');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RFC5534 } from '../../src/reap/constants.js';
 import { Reap, type ReapListener } from '../../src/reap/reap.js';
-import { shuffle } from '../../src/reap/strategy.js';
+import { shuffle } from '../../src/reap/strategy/index.js';
 import { parseAddress, type LocatorPair } from '../../src/wire/address.js';
 import type { Keepalive, Probe, ProbeReport, ProbeState } from '../../src/wire/shim6/message.js';
 import { contextTag, ms } from '../../src/wire/units.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PAPER, REAP_PROFILES, RFC5534, RULES, type ReapRules } from '../../src/reap/constants.js';
 import { Reap } from '../../src/reap/reap.js';
-import { shuffle } from '../../src/reap/strategy.js';
+import { burst, shuffle, type PathStrategy } from '../../src/reap/strategy/index.js';
 import { parseAddress, type LocatorPair } from '../../src/wire/address.js';
 import type { Probe, ProbeReport, ProbeState } from '../../src/wire/shim6/message.js';
 import { contextTag, ms } from '../../src/wire/units.js';
@@ -21,14 +21,14 @@ class Explorer {
   readonly reap: Reap;
   #now = 0;
 
-  constructor(rules: Partial<ReapRules> | undefined) {
+  constructor(rules: Partial<ReapRules> | undefined, strategy: PathStrategy = shuffle) {
     this.reap = new Reap({
       constants: {
         ...RFC5534,
         probeJitter: 0,
         ...(rules === undefined ? {} : { rules: { ...RULES, ...rules } }),
       },
-      strategy: shuffle,
+      strategy,
       random: seeded(3),
       listener: {
         send: (to, message) => {
@@ -94,7 +94,7 @@ describe('what the interval between probes counts', () => {
   });
 
   it('a burst sends its probes at once, over different pairs; then the backoff goes on as if it had waited', () => {
-    const e = new Explorer({ burst: 4 }).until(7_500);
+    const e = new Explorer({}, burst(4)).until(7_500);
     expect(e.times()).toEqual([0, 0, 0, 0, 1_000, 3_000, 7_000]);
     expect(new Set(e.sent.map(({ pair: p }) => `${p.local} ${p.peer}`)).size).toBe(7);
   });
@@ -138,7 +138,7 @@ describe('which of several reported pairs is taken', () => {
 
 describe('profiles', () => {
   it('only `paper` has rules of its own; the others have ours', () => {
-    expect(PAPER.rules).toEqual({ pace: 'every-probe', choice: 'first-heard', burst: 1 });
+    expect(PAPER.rules).toEqual({ pace: 'every-probe', choice: 'first-heard' });
     expect(REAP_PROFILES.rfc.rules).toBeUndefined();
     const withRules = new Explorer(RULES).until(20_000).times();
     expect(new Explorer(undefined).until(20_000).times()).toEqual(withRules);

@@ -15,7 +15,7 @@ const SMALL: Readonly<Record<string, Scenario>> = {
     'a.toml',
   ),
   selection: parseScenario(
-    'experiment = "selection"\ntrials = 30\n[selection]\nchain = 7\n[[selection.variant]]\nname = "x"\n[[selection.variant]]\nname = "y"\nburst = 4\n',
+    'experiment = "selection"\ntrials = 30\n[selection]\nchain = 7\n[[selection.variant]]\nname = "x"\n[[selection.variant]]\nname = "y"\nstrategy = "burst:4"\n',
     'b.toml',
   ),
   storm: parseScenario('experiment = "storm"\ntrials = 2\n[storm]\nflows = [5, 40]\n', 'c.toml'),

@@ -116,14 +116,14 @@ describe('what a scenario says to the engine', () => {
   it('profile, timers and rules, in this order; an experiment last', () => {
     expect(engineConfig(base).reap).toMatchObject(REAP_PROFILES.paper);
     const { reap } = engineConfig(
-      { profile: 'rfc', timers: { send_timeout: 4_000 }, rules: { burst: 2 } },
+      { profile: 'rfc', timers: { send_timeout: 4_000 }, rules: { pace: 'sweep' } },
       { initialProbeTimeout: 100 },
       { choice: 'first-heard' },
     );
     expect(reap).toMatchObject({
       sendTimeout: 4_000,
       initialProbeTimeout: 100,
-      rules: { ...RULES, burst: 2, choice: 'first-heard' },
+      rules: { ...RULES, pace: 'sweep', choice: 'first-heard' },
     });
   });
 

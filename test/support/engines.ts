@@ -37,6 +37,7 @@ export const testConfig = (overrides: Partial<EngineConfig> = {}): EngineConfig 
   profile: 'rfc',
   shim6: RFC5533,
   reap: RFC5534,
+  strategy: 'shuffle',
   trigger: {
     packets: 50,
     bytes: undefined,

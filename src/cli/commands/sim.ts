@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
 import { REAP_PROFILES } from '../../reap/constants.js';
-import { STRATEGIES } from '../../sim/scenario/strategies.js';
+import { isStrategy, STRATEGY_NAMES } from '../../reap/strategy/index.js';
 import type { Register } from '../registry.js';
 
 const HELP = `
@@ -25,6 +25,11 @@ const whole =
   };
 
 /** The options that change a scenario. */
+function strategy(name: string): string {
+  if (isStrategy(name)) return name;
+  throw new InvalidArgumentError(`Name one of ${STRATEGY_NAMES}.`);
+}
+
 function overrideOptions(command: Command): Command {
   return command
     .addArgument(new Argument('<scenario>', 'a name that `rehome sim list` shows, or a .toml file'))
@@ -35,11 +40,7 @@ function overrideOptions(command: Command): Command {
         Object.keys(REAP_PROFILES),
       ),
     )
-    .addOption(
-      new Option('--strategy <name>', 'in which order pairs are probed').choices(
-        Object.keys(STRATEGIES),
-      ),
-    );
+    .option('--strategy <name>', `in which order pairs are probed: ${STRATEGY_NAMES}`, strategy);
 }
 
 export const registerSim: Register = (program, io) => {

@@ -13,6 +13,7 @@ export function toFile(config: DaemonConfig): Record<string, unknown> {
   const { engine } = config;
   return {
     profile: engine.profile,
+    strategy: engine.strategy,
     identity: config.addresses.kind,
     security: engine.security === 'none' ? engine.security : undefined,
     force_insecure: config.addresses.forceInsecure,

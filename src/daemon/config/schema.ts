@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HBA_MAX_SEC } from '../../identity/hba.js';
+import { isStrategy, STRATEGY_NAMES } from '../../reap/strategy/index.js';
 import { parseAddress } from '../../wire/address.js';
 import { RehomeError } from '../../wire/errors.js';
 import { parsePrefix, type Prefix } from '../../wire/prefix.js';
@@ -9,7 +10,9 @@ import { TIMER_KEYS, type TimerKey } from './timers.js';
 
 /** What each key wants, said after what is wrong with it. Keys are written without array indices. */
 export const WANTS: Readonly<Record<string, string>> = {
-  profile: 'write "rfc" (constants of RFC 5534) or "paper" (send timer 3 s)',
+  profile:
+    'write "fast" (failures found by measuring), "rfc" (constants of RFC 5534) or "paper" (send timer 3 s)',
+  strategy: `write one of ${STRATEGY_NAMES}, in quotes; leave it out for that of the profile`,
   identity:
     'write "hba" (a fixed set of prefixes, the cheapest to verify), "hybrid" (prefixes may be added to live sessions) or "cga"',
   security:
@@ -168,7 +171,8 @@ const addresses = z
 
 /** The file as written; `config.ts` fills in what is not there. Durations come out in milliseconds. */
 export const FileSchema = z.strictObject({
-  profile: z.enum(['rfc', 'paper']).optional(),
+  profile: z.enum(['fast', 'rfc', 'paper']).optional(),
+  strategy: z.string().refine(isStrategy, { message: 'is no path strategy' }).optional(),
   identity: z.enum(IDENTITY_KINDS).optional(),
   security: z.literal('none').optional(),
   force_insecure: z.boolean().optional(),

@@ -44,11 +44,10 @@ class Chain {
   readonly #bed: Testbed;
 
   constructor(scenario: Scenario, unit: Unit, hooks: Hooks) {
-    const { spacing, burst } = scenario.selection.variant[unit.part] ?? {};
+    const { spacing, strategy } = scenario.selection.variant[unit.part] ?? {};
     const config = engineConfig(
-      scenario,
+      strategy === undefined ? scenario : { ...scenario, strategy },
       spacing === undefined ? {} : { initialProbeTimeout: spacing },
-      burst === undefined ? {} : { burst },
     );
     const number = (unit.first - 1) % scenario.trials;
     const seed = `${scenario.seed}/selection/${unit.part}/${number}`;

@@ -1,16 +1,15 @@
 import type { Address } from '../../wire/address.js';
-import { PROTOCOL } from '../../wire/ipv6.js';
-import { MESSAGE_TYPE } from '../../wire/shim6/constants.js';
-import { addMs, type Millis } from '../../wire/units.js';
+import { addMs } from '../../wire/units.js';
 import type { SimHost } from '../host.js';
 import { engineConfig, linkSettings, trafficSpec } from '../scenario/resolve.js';
 import type { ScenarioOf } from '../scenario/schema.js';
-import { STRATEGIES } from '../scenario/strategies.js';
 import { Site } from '../site.js';
 import { quantile } from '../stats.js';
 import { makeTraffic, type Traffic } from '../traffic/index.js';
 import { World } from '../world.js';
 import { round } from './exploration.js';
+import { MessageCount } from './message-count.js';
+import { OffDead } from './off-dead.js';
 import { stormFigures, stormTables } from './storm-report.js';
 import { splitTrials, wanted, type Experiment, type Hooks, type TrialRecord } from './types.js';
 
@@ -18,7 +17,6 @@ type Scenario = ScenarioOf<'storm'>;
 
 /** Contexts are made over this time, so that their number is not a load of its own. */
 const RAMP = 3_000;
-const WARM_UP = 1_500;
 const SETTLE = 2_500;
 const PROGRESS = 100;
 
@@ -52,12 +50,8 @@ class Storm {
   readonly #inside: SimHost[] = [];
   readonly #outside: SimHost[] = [];
   readonly #traffic: Traffic[] = [];
-  #cutAt: Millis | undefined;
-  #exploring = 0;
-  #left = 0;
-  readonly #backAfter: number[] = [];
-  #probes = 0;
-  readonly #windows: number[] = [];
+  /** From the cut on. */
+  #offDead: OffDead | undefined;
 
   constructor(scenario: Scenario, flows: number, trial: number) {
     this.#scenario = scenario;
@@ -67,20 +61,11 @@ class Storm {
     this.#world = new World({
       seed: `${scenario.seed}/storm/${flows}/${number}`,
       paths: linkSettings(scenario.network),
-      strategy: STRATEGIES[scenario.strategy],
-      onEvent: (_host, event) => {
-        if (this.#cutAt === undefined) return;
-        if (event.name === 'failure-suspected') {
-          this.#exploring++;
-          this.#left++;
-        } else if (event.name === 'operational') {
-          this.#exploring--;
-          this.#backAfter.push(event.at - this.#cutAt);
-        }
-      },
+      onEvent: (host, event) => this.#offDead?.heard(host, event),
     });
-    const { providers, access } = scenario.storm;
+    const { providers, access, notices } = scenario.storm;
     this.#site = new Site('site', providers, linkSettings(access));
+    for (const exit of this.#site.exits) exit.notices = notices;
     this.#addHosts();
   }
 
@@ -111,42 +96,40 @@ class Storm {
     for (let i = 0; i < this.#flows; i++) {
       clock.after(ramp.uniform() * RAMP, () => this.#begin(i));
     }
-    clock.run(RAMP + WARM_UP);
+    clock.run(RAMP + this.#scenario.storm.warm_up);
     const established = this.#inside.reduce((n, h) => n + (h.engine?.contexts().length ?? 0), 0);
     const cutAt = clock.now();
-    this.#cutAt = cutAt;
-    const { window } = this.#scenario.storm;
-    const untap = network.tap((packet) => {
-      if (packet[6] !== PROTOCOL.shim6 || packet[42] !== MESSAGE_TYPE.probe) return;
-      this.#probes++;
-      const at = Math.floor((clock.now() - cutAt) / window);
-      this.#windows[at] = (this.#windows[at] ?? 0) + 1;
-    });
+    const offDead = new OffDead(
+      [...this.#inside, ...this.#outside],
+      this.#inside.map((host) => host.locators[0]),
+      cutAt,
+    );
+    this.#offDead = offDead;
+    const sent = new MessageCount(cutAt, this.#scenario.storm.window);
+    const untap = network.tap((packet) => sent.count(packet, clock.now()));
     for (const { forward, backward } of this.#traffic) {
       forward.watchGaps();
       backward.watchGaps();
     }
     this.#site.exits[0]?.change({ up: false });
     hooks.onNote?.(`the access link of ${this.#site.exits[0]?.name ?? 'nobody'} dies`);
-    const all = 2 * this.#flows; // contexts, one at each end
     const deadline = addMs(cutAt, this.#scenario.storm.patience);
-    const ok = clock.runWhile(deadline, () => this.#left >= all && this.#exploring === 0);
-    const backAfter = [...this.#backAfter];
+    clock.runWhile(deadline, () => offDead.left === 0);
     clock.run(SETTLE);
     untap();
-    return this.#record(established, ok, backAfter);
+    return this.#record(established, offDead, sent);
   }
 
   /** In virtual time too, so that a run is the same whether anybody listens. */
   #tellProgress(hooks: Hooks): void {
     const { clock } = this.#world;
     const { sendTimeout } = engineConfig(this.#scenario).reap;
-    const expected = RAMP + WARM_UP + 1.7 * sendTimeout + SETTLE;
+    const expected = RAMP + this.#scenario.storm.warm_up + 1.7 * sendTimeout + SETTLE;
     hooks.onProgress?.(Math.min(0.99, clock.now() / expected));
     clock.after(PROGRESS, () => this.#tellProgress(hooks));
   }
 
-  #record(established: number, ok: boolean, backAfter: readonly number[]): TrialRecord {
+  #record(established: number, offDead: OffDead, sent: MessageCount): TrialRecord {
     const { clock } = this.#world;
     const flowing = this.#traffic.filter(
       ({ forward, backward }) =>
@@ -154,23 +137,22 @@ class Storm {
         clock.now() - (backward.lastAt ?? 0) < SETTLE,
     );
     const gaps = this.#traffic.map((t) => Math.max(t.forward.longestGap, t.backward.longestGap));
-    const { window } = this.#scenario.storm;
-    const windows = Array.from(this.#windows, (n) => n ?? 0); // without holes
+    const backAfter = offDead.after();
     return {
       trial: this.#trial,
       flows: this.#flows,
       hosts: this.#inside.length,
       peers: this.#outside.length,
       established,
-      probes: this.#probes,
-      peakPerSecond: Math.round((Math.max(0, ...windows) * 1_000) / window),
-      allBackMs: ok ? round(Math.max(...backAfter)) : null,
+      ...sent.totals,
+      peakPerSecond: Math.round(sent.peakPerSecond),
+      allBackMs: offDead.left === 0 ? round(backAfter.reduce((a, b) => Math.max(a, b), 0)) : null,
       medianBackMs: round(quantile(backAfter, 0.5)),
       flowing: flowing.length,
       longestGapMs: round(gaps.reduce((a, b) => Math.max(a, b), 0)),
       medianGapMs: round(quantile(gaps, 0.5)),
-      /** Probes in each window from the cut on. */
-      windows,
+      /** Probes and pings in each window from the cut on. */
+      windows: sent.windows,
     };
   }
 

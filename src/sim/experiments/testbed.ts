@@ -6,13 +6,12 @@ import type { SimHost } from '../host.js';
 import type { HostName, PathRef } from '../report.js';
 import { linkSettings, trafficSpec } from '../scenario/resolve.js';
 import type { Scenario, TrafficFields } from '../scenario/schema.js';
-import { STRATEGIES } from '../scenario/strategies.js';
 import { makeTraffic, type Traffic } from '../traffic/index.js';
 import { World } from '../world.js';
 import { ExplorationWatch } from './watch.js';
 
 export interface TestbedOptions {
-  readonly scenario: Pick<Scenario, 'network' | 'strategy'>;
+  readonly scenario: Pick<Scenario, 'network'>;
   readonly config: EngineConfig;
   readonly seed: string;
   readonly onEvent?: (host: HostName, event: EngineEvent) => void;
@@ -32,7 +31,6 @@ export class Testbed {
     this.world = new World({
       seed,
       paths: linkSettings(scenario.network),
-      strategy: STRATEGIES[scenario.strategy],
       onEvent: (host, event) => {
         this.watch.heard(host.name, event);
         onEvent?.(host.name as HostName, event);

@@ -6,7 +6,6 @@ import type { PathSettings } from '../link.js';
 import { engineConfig, linkSettings, trafficSpec } from '../scenario/resolve.js';
 import { selectPaths, type NamedPath } from '../scenario/paths.js';
 import type { ScenarioOf } from '../scenario/schema.js';
-import { STRATEGIES } from '../scenario/strategies.js';
 import { Site, type Exit } from '../site.js';
 import { makeTraffic, type Traffic } from '../traffic/index.js';
 import { World } from '../world.js';
@@ -48,7 +47,6 @@ class Timeline {
     this.#world = new World({
       seed: `${scenario.seed}/timeline/${trial - 1}`,
       paths: linkSettings(scenario.network),
-      strategy: STRATEGIES[scenario.strategy],
       onEvent: (_host, { name }) => {
         if (name === 'failure-suspected') this.#counts.explorations++;
         if (name === 'path-changed') this.#counts.moves++;

@@ -43,7 +43,7 @@ const quoted = (text: string): string => (/^[\w./:+-]+$/.test(text) ? text : `'$
 
 export const commandOf = (name: string, scenario: Scenario): string =>
   `rehome sim run ${quoted(name)} --trials ${scenario.trials} --profile ${scenario.profile}` +
-  `${scenario.strategy === 'shuffle' ? '' : ` --strategy ${scenario.strategy as string}`} --seed ${quoted(scenario.seed)}`;
+  `${scenario.strategy === undefined ? '' : ` --strategy ${scenario.strategy}`} --seed ${quoted(scenario.seed)}`;
 
 export function headerOf({ name }: Pick<LoadedScenario, 'name'>, scenario: Scenario): RunHeader {
   return {

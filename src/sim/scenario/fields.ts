@@ -3,7 +3,7 @@ import { parseDuration } from '../../daemon/config/duration.js';
 import { TIMER_KEYS } from '../../daemon/config/timers.js';
 import { REAP_PROFILES } from '../../reap/constants.js';
 import { RehomeError } from '../../wire/errors.js';
-import { STRATEGIES } from './strategies.js';
+import { isStrategy } from '../../reap/strategy/index.js';
 
 /** Building blocks of scenario files. Durations come out in milliseconds, rates in octets per second. */
 
@@ -85,16 +85,18 @@ const timers = z.strictObject(
 );
 
 const rules = z.strictObject({
-  pace: z.enum(['timer', 'every-probe']).optional(),
-  choice: z.enum(['keep-current', 'first-heard']).optional(),
-  burst: z.int().min(1).max(64).optional(),
+  pace: z.enum(['timer', 'every-probe', 'sweep']).optional(),
+  choice: z.enum(['keep-current', 'first-heard', 'best']).optional(),
 });
+
+export const strategy = z.string().refine(isStrategy, { message: 'not a path strategy' });
 
 /** What every scenario has. */
 export const commonFields = {
   title: z.string().min(1).max(200).optional(),
   profile: z.enum(keys(REAP_PROFILES)).default('paper'),
-  strategy: z.enum(keys(STRATEGIES)).default('shuffle'),
+  /** Undefined: the profile's. */
+  strategy: strategy.optional(),
   trials: z.int().min(1).max(1_000_000),
   seed: z
     .union([z.string().min(1), z.number()])

@@ -1,6 +1,11 @@
 import { applyTimers } from '../../daemon/config/timers.js';
 import type { EngineConfig } from '../../engine/types.js';
-import { RULES, type ReapConstants, type ReapRules } from '../../reap/constants.js';
+import {
+  PROFILE_STRATEGIES,
+  RULES,
+  type ReapConstants,
+  type ReapRules,
+} from '../../reap/constants.js';
 import type { PathSettings } from '../link.js';
 import type { TrafficSpec } from '../traffic/types.js';
 import { simConfig } from '../world.js';
@@ -13,11 +18,11 @@ const defined = <T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], 
 
 /** The engine's configuration in a scenario; `constants` and `rules` are changes that an experiment makes. */
 export function engineConfig(
-  scenario: Pick<Scenario, 'profile' | 'timers' | 'rules'>,
+  scenario: Pick<Scenario, 'profile' | 'strategy' | 'timers' | 'rules'>,
   constants: Partial<Omit<ReapConstants, 'rules'>> = {},
   rules: Partial<ReapRules> = {},
 ): EngineConfig {
-  const { profile } = scenario;
+  const { profile, strategy } = scenario;
   const overrides = Object.entries(scenario.timers ?? {}).filter(
     (entry): entry is [string, number] => entry[1] !== undefined,
   );
@@ -26,6 +31,7 @@ export function engineConfig(
   return simConfig(profile, {
     shim6,
     reap: { ...reap, ...constants, rules: own },
+    strategy: strategy ?? PROFILE_STRATEGIES[profile],
     maxContexts: 1_000_000,
   });
 }

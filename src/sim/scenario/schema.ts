@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { commonFields, duration, interval, linkFields, traffic } from './fields.js';
+import { commonFields, duration, interval, linkFields, strategy, traffic } from './fields.js';
 
 const CBR = { model: 'cbr', interval: 1_000, size: 64 } as const;
 const path = z.string().regex(/^[a-z][a-z0-9]*[0-9](<?>[a-z][a-z0-9]*[0-9])?$|^all$/, 'not a path');
@@ -30,8 +30,7 @@ const variant = z.strictObject({
   name: z.string().min(1).max(60),
   /** Milliseconds between the first probes; the profile's unless said. */
   spacing: duration.optional(),
-  /** Probes sent at once. */
-  burst: z.int().min(1).max(64).optional(),
+  strategy: strategy.optional(),
   /** What the paper has for the share of the best two paths, in percent. */
   paper: z.number().min(0).max(100).optional(),
   /** And for the most frequent round trip, in milliseconds. */
@@ -80,6 +79,10 @@ const storm = z.strictObject({
     providers: z.int().min(2).max(4).default(2),
     peer_providers: z.int().min(1).max(4).default(1),
     access: z.strictObject(linkFields).default({}),
+    /** Exit routers answer what they cannot forward with ICMPv6 errors (seed 001, section 6). */
+    notices: z.boolean().default(false),
+    /** From the last flow to the cut: what is measured in advance needs some seconds. */
+    warm_up: interval.default(10_000),
     window: interval.default(100),
     patience: interval.default(600_000),
   }),

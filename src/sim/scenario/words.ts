@@ -1,7 +1,7 @@
 import type { Vocabulary } from '../../daemon/config/issues.js';
 import { TIMER_KEYS } from '../../daemon/config/timers.js';
 import { REAP_PROFILES } from '../../reap/constants.js';
-import { STRATEGIES } from './strategies.js';
+import { STRATEGY_NAMES } from '../../reap/strategy/index.js';
 
 const quoted = (names: readonly string[]): string => names.map((n) => `"${n}"`).join(', ');
 const DURATION = 'write a duration, e.g. "500ms", "3s", "1min", or a number of seconds';
@@ -42,17 +42,16 @@ export const WANTS: Readonly<Record<string, string>> = {
     'write "survival", "exploration", "selection", "detection", "storm", "asymmetric" or "timeline"',
   title: 'write a line of text',
   profile: `write ${quoted(Object.keys(REAP_PROFILES))}`,
-  strategy: `write ${quoted(Object.keys(STRATEGIES))}`,
+  strategy: `write one of ${STRATEGY_NAMES}, in quotes`,
   trials: 'write a whole number from 1 to 1000000',
   seed: 'write a text or a number',
   network: 'write a table with providers, delay, jitter, loss, duplicate, rate, queue',
   'network.providers': 'write how many providers each host has, 1 to 4',
   ...under('network', LINK),
   timers: 'write a table of constants, as in docs/config.md',
-  rules: 'write a table with pace, choice, burst',
-  'rules.pace': 'write "timer" or "every-probe"',
-  'rules.choice': 'write "keep-current" or "first-heard"',
-  'rules.burst': 'write a whole number of probes, 1 to 64',
+  rules: 'write a table with pace, choice',
+  'rules.pace': 'write "timer", "every-probe" or "sweep"',
+  'rules.choice': 'write "keep-current", "first-heard" or "best"',
   traffic: 'write a table with model and the keys of that model',
   ...under('traffic', TRAFFIC),
   survival: 'write a table with delays, cut_after, run_for, sample',
@@ -71,7 +70,7 @@ export const WANTS: Readonly<Record<string, string>> = {
   'selection.variant': 'write one [[selection.variant]] table with a name for each',
   'selection.variant.name': 'write a short text',
   'selection.variant.spacing': DURATION,
-  'selection.variant.burst': 'write a whole number of probes, 1 to 64',
+  'selection.variant.strategy': `write one of ${STRATEGY_NAMES}, in quotes`,
   'selection.variant.paper': 'write percent, 0 to 100',
   'selection.variant.paper_round_trip': DURATION,
   detection: 'write a table with send_timers, losses, watch and one [[detection.traffic]] each',
@@ -82,7 +81,10 @@ export const WANTS: Readonly<Record<string, string>> = {
   'detection.patience': DURATION,
   'detection.traffic': 'write one [[detection.traffic]] table with a model for each',
   ...under('detection.traffic', TRAFFIC),
-  storm: 'write a table with flows, hosts, providers, peer_providers, window, patience',
+  storm:
+    'write a table with flows, hosts, own_peers, providers, peer_providers, access, notices, warm_up, window, patience',
+  'storm.notices': 'write true or false',
+  'storm.warm_up': DURATION,
   'storm.flows': 'write a list of whole numbers, e.g. [10, 1000]',
   'storm.hosts': 'write a whole number from 1 to 100000',
   'storm.own_peers': 'write true or false',
