@@ -4,6 +4,7 @@ import { addMs, type Millis } from '../wire/units.js';
 const CHECK = { first: 1_000, longest: 30_000 } as const;
 
 interface Dead {
+  readonly since: Millis;
   interval: number;
   checkAt: Millis;
 }
@@ -25,12 +26,13 @@ export class Exits {
   }
 
   condemn(exit: string, now: Millis): void {
-    this.#dead.set(exit, { interval: CHECK.first, checkAt: addMs(now, CHECK.first) });
+    this.#dead.set(exit, { since: now, interval: CHECK.first, checkAt: addMs(now, CHECK.first) });
   }
 
-  /** It works. True: that is news. */
-  revived(exit: string): boolean {
-    return this.#dead.delete(exit);
+  /** What was sent over it at `sentAt` was answered. True: that is news, for it was later than the verdict. */
+  revived(exit: string, sentAt: Millis): boolean {
+    const dead = this.#dead.get(exit);
+    return dead !== undefined && sentAt > dead.since && this.#dead.delete(exit);
   }
 
   /** Forgets all verdicts. True: there were any. */

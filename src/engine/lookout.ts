@@ -125,7 +125,7 @@ export class Lookout {
   pong(context: Contacted, pair: LocatorPair, rtt: number, now: Millis): void {
     this.#budget.answered(now);
     this.#outcomes.worked(pair, now, rtt);
-    if (this.#exits.revived(exitOf(pair.local))) this.#host.exitsChanged();
+    if (this.#exits.revived(exitOf(pair.local), addMs(now, -rtt))) this.#host.exitsChanged();
     const vigil = this.#vigils.get(context.id);
     if (!vigil) return;
     vigil.answersPings = true;
@@ -135,8 +135,8 @@ export class Lookout {
     this.heard(context, now);
   }
 
-  /** A probe of ours over `pair` was reported; `rtt` where it was the first report. */
-  reported(pair: LocatorPair, rtt: number | undefined, now: Millis): void {
+  /** A probe of ours over `pair` was reported for the first time. */
+  reported(pair: LocatorPair, rtt: number, now: Millis): void {
     this.#budget.answered(now);
     this.#outcomes.worked(pair, now, rtt);
   }
@@ -162,7 +162,7 @@ export class Lookout {
     const siblings = proven && this.#strategy.shares ? this.#fate.siblings(context.id) : [];
     this.#fate.place(context.id, to, now);
     const vigil = this.#vigils.get(context.id);
-    vigil?.moved();
+    vigil?.moved(now);
     this.#measuring?.soon(vigil, now);
     if (proven) this.#outcomes.failed(from, now);
     for (const id of siblings) {
@@ -234,7 +234,7 @@ export class Lookout {
   }
 
   #suspect(context: Contacted, vigil: Vigil, now: Millis, brief = false): void {
-    const leads = this.#fate.suspect(context.id);
+    const leads = this.#fate.suspect(context.id, brief);
     this.#host.count('suspicions');
     vigil.inquiry = {
       began: now,
@@ -306,7 +306,7 @@ export class Lookout {
   /** Whether the blame lies on something shared; then everybody who shares it has been moved. */
   #judge(context: Contacted, vigil: Vigil, now: Millis): boolean {
     if (!this.#strategy.shares) return false;
-    const blame = this.#fate.blame(context.id, now);
+    const blame = this.#fate.blame(context.id);
     if (blame.of === 'pair') return false;
     const { inquiry } = vigil;
     if (blame.of === 'open') {

@@ -14,6 +14,8 @@ export const VIGIL = {
   longest: 2_000,
   /** Questions before the silence of a pair is believed. */
   questions: 3,
+  /** After a move: the peer may have to move, too, before it is heard again. */
+  settle: 400,
   /** Room for the peer's own delay in answering. */
   patience: 20,
   /** Who is silent alone is waited for as long as TCP does at least (Linux: RTO 200 ms): a queue may have filled. */
@@ -61,6 +63,7 @@ export class Vigil {
   #heardAt: Millis;
   #usedAt: Millis;
   #doubts = 1;
+  #notBefore: Millis | undefined;
 
   constructor(now: Millis) {
     this.#heardAt = now;
@@ -101,7 +104,8 @@ export class Vigil {
   }
 
   /** The pair is another one now: what was waited for was lost with the old one. */
-  moved(): void {
+  moved(now: Millis): void {
+    this.#notBefore = addMs(now, VIGIL.settle);
     this.#waitingSince = undefined;
     this.inquiry = undefined;
   }
@@ -112,7 +116,7 @@ export class Vigil {
     const first = Math.max(VIGIL.first, 3 * (this.pings.mean ?? 0));
     const usual = (this.answers.unusual ?? first) + VIGIL.look;
     const limit = Math.min(VIGIL.longest, Math.max(VIGIL.floor, usual) * this.#doubts);
-    return addMs(this.#waitingSince, limit);
+    return ms(Math.max(this.#notBefore ?? 0, this.#waitingSince + limit));
   }
 
   /** Between two questions. */

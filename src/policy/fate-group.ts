@@ -139,20 +139,17 @@ export class FateGroup {
 
   /**
    * Is what they share to blame? Yes: `enough` different parts are overdue since anybody was heard, and as many contexts
-   * asked in vain; or `many` parts are overdue, and so are `missed` packets of the usual traffic. Open: it may still turn
-   * out so, for somebody is asking.
+   * asked in vain. Open: it may still turn out so, for somebody is asking.
    */
-  isSilent(now: Millis, enough: number, many: number, missed: number): 'yes' | 'no' | 'open' {
-    const parts = this.#parts.size;
-    if (parts < enough) return 'no';
+  isSilent(enough: number): 'yes' | 'no' | 'open' {
+    if (this.#parts.size < enough) return 'no';
     if (this.#failed >= enough) return 'yes';
-    if (parts >= many && this.#missed(now) >= missed) return 'yes';
     return this.#asking > 0 ? 'open' : 'no';
   }
 
-  /** When the silence of all together is worth asking about; undefined: too little is said, or somebody asks already. */
+  /** When the silence of all together is worth asking about; undefined: too little is said, or it is asked already. */
   quietAt(): Millis | undefined {
-    if (this.#alarmed || this.#asking > 0) return undefined;
+    if (this.#alarmed) return undefined;
     const rate = this.#rate(this.#heardAt);
     const wait = Math.max(SOONEST, QUIET / rate) * this.#doubts;
     return wait > LATEST ? undefined : addMs(this.#heardAt, wait);
@@ -163,7 +160,7 @@ export class FateGroup {
     this.#alarmed = true;
     const chosen = new Map<string, number>();
     for (const [id, { part, window }] of this.#members) {
-      if (window < this.#window - 1 || chosen.has(part)) continue;
+      if (window < this.#window - 1 || chosen.has(part) || this.isAsking(id)) continue;
       chosen.set(part, id);
       if (chosen.size >= count) break;
     }
@@ -183,12 +180,6 @@ export class FateGroup {
     const count = (of.get(part) ?? 0) + by;
     if (count > 0) of.set(part, count);
     else of.delete(part);
-  }
-
-  /** Packets that would have come since the last one, at the rate of before. */
-  #missed(now: Millis): number {
-    this.#turn(now);
-    return this.#rate(now) * (now - this.#heardAt);
   }
 
   /** Packets a millisecond. */

@@ -11,10 +11,6 @@ const SITE = 6;
 const LEADERS = 3;
 /** Different ones that have to be silent before their common part is to blame. */
 const ENOUGH = 3;
-/** So many different ones, each silent for longer than it ever was, need not be asked. */
-const MANY = 8;
-/** ... where so many packets should have come meanwhile, and none did. */
-const MISSED = 20;
 
 /** What is to blame for the silence of a context. */
 export type Blame =
@@ -107,14 +103,14 @@ export class Fate {
 
   /**
    * Its answer is overdue. True: it should ask, for itself and the others; false: others that share its fate are asking,
-   * and it may wait for what they hear.
+   * and it may wait for what they hear. `forAll`: it was chosen to ask (`takeQuiet`).
    */
-  suspect(id: number): boolean {
+  suspect(id: number, forAll = false): boolean {
     const member = this.#members.get(id);
     if (member === undefined) return true;
     const { exit, site, siblings } = member;
-    let leads = exit.asking < LEADERS;
-    for (const other of siblings) if (exit.isAsking(other)) leads = false;
+    let leads = forAll || exit.asking < LEADERS;
+    if (!forAll) for (const other of siblings) if (exit.isAsking(other)) leads = false;
     exit.suspect(id, leads);
     site.suspect(id, leads);
     return leads;
@@ -128,12 +124,12 @@ export class Fate {
   }
 
   /** Whether what is known by now lays the blame on something shared. */
-  blame(id: number, now: Millis): Blame {
+  blame(id: number): Blame {
     const member = this.#members.get(id);
     if (member === undefined) return { of: 'pair' };
     const { exit, site } = member;
-    const exitSilent = exit.isSilent(now, ENOUGH, MANY, MISSED);
-    const siteSilent = site.isSilent(now, ENOUGH, MANY, MISSED);
+    const exitSilent = exit.isSilent(ENOUGH);
+    const siteSilent = site.isSilent(ENOUGH);
     if (exitSilent === 'yes') return { of: 'exit', members: [...exit.members()] };
     if (siteSilent === 'yes') {
       // Where nobody else uses the exit, either may be dead.

@@ -48,14 +48,16 @@ export class PathOutcomes implements PathMemory {
     return this.#pairs.size;
   }
 
-  /** A message of ours over `pair` was confirmed, by a nonce; `rtt` in milliseconds where it was measured. */
-  worked(pair: LocatorPair, now: Millis, rtt?: number): void {
+  /**
+   * A message of ours over `pair` was confirmed, by a nonce, `rtt` milliseconds after it was sent: it worked then. What
+   * was given up meanwhile stays so.
+   */
+  worked(pair: LocatorPair, now: Millis, rtt: number): void {
     const entry = this.#touch(pair, now);
-    entry.worked = now;
-    entry.unanswered = 0;
-    if (rtt !== undefined) {
-      entry.rtt = entry.rtt === undefined ? rtt : entry.rtt + GAIN * (rtt - entry.rtt);
-    }
+    const sentAt = addMs(now, -rtt);
+    entry.rtt = entry.rtt === undefined ? rtt : entry.rtt + GAIN * (rtt - entry.rtt);
+    if (entry.worked === undefined || sentAt > entry.worked) entry.worked = sentAt;
+    if (entry.failed === undefined || sentAt > entry.failed) entry.unanswered = 0;
     this.#reached.delete(pair.peer);
     this.#reached.set(pair.peer, now);
     trim(this.#reached);

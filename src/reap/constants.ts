@@ -65,7 +65,7 @@ export const FAST: ReapConstants = {
   ...RFC5534,
   sendTimeout: 10_000,
   initialProbeTimeout: 40,
-  maxProbeTimeout: 5_000,
+  maxProbeTimeout: 2_000,
   rules: { pace: 'sweep', choice: 'best' },
 };
 

@@ -1,5 +1,7 @@
 import type { ContextView, EngineConfig } from '../engine/types.js';
-import { REAP_PROFILES } from '../reap/constants.js';
+import { PROBE_BUDGET } from '../policy/probe-budget.js';
+import { recoveryBound } from '../reap/bound.js';
+import { PROFILE_STRATEGIES, REAP_PROFILES, type ReapProfileName } from '../reap/constants.js';
 import type { Address } from '../wire/address.js';
 import { addMs, ms, type Millis } from '../wire/units.js';
 import { requestStream, type DatagramStream } from './apps/datagrams.js';
@@ -15,6 +17,13 @@ import { simAddress, simConfig, World } from './world.js';
  */
 export interface HistoryOptions {
   readonly seed: string;
+  /** Undefined: one of those that follow the RFC. */
+  readonly profile?: ReapProfileName;
+  /**
+   * `anything` (default), or `paths`: only the network misbehaves, and where both ends know each other the bound of
+   * docs/fast.md holds.
+   */
+  readonly kind?: 'anything' | 'paths';
   /** Told every action, engine event and verdict; for reading a failed history. */
   readonly trace?: (line: string) => void;
 }
@@ -28,9 +37,15 @@ export interface HistoryResult {
   readonly established: number;
   /** Virtual milliseconds from peace to payload flowing in every direction. */
   readonly healedAfter: number | undefined;
+  /** What that may be at most; undefined: no bound is claimed. */
+  readonly bound: number | undefined;
 }
 
 const [STORM, INTERVAL] = [40_000, 1_000];
+/** Looked at once an interval, and a stream has to flow for as long to be seen to. */
+const RESOLUTION = 2 * INTERVAL;
+/** Milliseconds one way. */
+const SLOWEST = 120;
 /** A backed-off exploration tries nine pairs a minute apart, twice if a host begins anew. */
 const PATIENCE = 1_800_000;
 const [AGREEMENT, IDLE_TEARDOWN] = [600_000, 300_000];
@@ -51,6 +66,7 @@ class History {
   #packets = 0;
   #recoveries = 0;
   #established = 0;
+  #bound: number | undefined;
 
   constructor(options: HistoryOptions) {
     this.#options = options;
@@ -69,7 +85,8 @@ class History {
     this.#random = this.#world.random.fork('history');
     this.#world.network.tap(() => this.#packets++);
     const config = this.#config();
-    const count = (): number => this.#random.pick([1, 2, 2, 3, 3]);
+    const many = this.#pathsOnly ? [1, 2, 3, 4] : [1, 2, 2, 3, 3];
+    const count = (): number => this.#random.pick(many);
     this.#hosts = [
       this.#world.addHost('A', count(), config),
       this.#world.addHost('B', count(), config),
@@ -85,6 +102,9 @@ class History {
     clock.runUntil(ms(STORM));
     const expected = this.#makePeace();
     const healedAfter = expected ? this.#awaitFlow() : undefined;
+    if (this.#bound !== undefined && (healedAfter ?? Infinity) > this.#bound + RESOLUTION) {
+      this.#problem(`back after ${healedAfter} ms, not within ${Math.round(this.#bound)} ms`);
+    }
     if (expected && healedAfter !== undefined) this.#awaitAgreement();
     this.#endQuietly();
     this.#checkDelivery();
@@ -95,15 +115,21 @@ class History {
       recoveries: this.#recoveries,
       established: this.#established,
       healedAfter,
+      bound: this.#bound,
     };
   }
 
+  get #pathsOnly(): boolean {
+    return this.#options.kind === 'paths';
+  }
+
   #config(): EngineConfig {
-    const profile = this.#random.pick(['rfc', 'paper'] as const);
+    const { profile = this.#random.pick(['rfc', 'paper'] as const) } = this.#options;
     const base = simConfig(profile);
     return {
       ...base,
       reap: REAP_PROFILES[profile],
+      strategy: PROFILE_STRATEGIES[profile],
       shim6: { ...base.shim6, idleTeardown: IDLE_TEARDOWN },
       trigger: {
         ...base.trigger,
@@ -116,7 +142,7 @@ class History {
   #weather(): Partial<PathSettings> {
     const r = this.#random;
     return {
-      delay: r.between(0.5, 120),
+      delay: r.between(0.5, SLOWEST),
       jitter: r.chance(0.4) ? r.between(1, 400) : 0,
       loss: r.chance(0.5) ? r.between(0, 0.3) : 0,
       duplicate: r.chance(0.3) ? r.between(0, 0.3) : 0,
@@ -160,7 +186,7 @@ class History {
   #writeScript(): void {
     const actions = 2 + this.#random.below(7);
     for (let i = 0; i < actions; i++) {
-      const action = this.#random.pick(ACTIONS);
+      const action = this.#random.pick(this.#pathsOnly ? PATH_ACTIONS : ACTIONS);
       this.#later(this.#random.between(500, STORM - 1_000), () => {
         const what = action(this);
         this.#trace(() => `* ${what}`);
@@ -251,6 +277,7 @@ class History {
     }
     const [a, b] = this.#steady;
     const known = this.#agreed() && this.#everyFlowHasContexts();
+    if (known && this.#pathsOnly) this.#bound = this.#boundNow();
     if (this.#random.chance(0.5) || !known || a.length === 0 || b.length === 0) {
       this.#trace(() => '* peace: all paths work');
       return true;
@@ -264,11 +291,24 @@ class History {
     return true;
   }
 
+  #boundNow(): number {
+    const [a, b] = this.#hosts;
+    return recoveryBound({
+      constants: REAP_PROFILES[this.#options.profile ?? 'rfc'],
+      pairs: a.locators.length * b.locators.length,
+      contexts: this.#streams.length / 2,
+      interval: INTERVAL,
+      delay: SLOWEST,
+      budget: PROBE_BUDGET.perSecond,
+    });
+  }
+
   #awaitFlow(): number | undefined {
     const { clock } = this.#world;
     const from = clock.now();
     const deadline = addMs(from, PATIENCE);
-    for (let wait = 4 * INTERVAL; clock.now() < deadline; wait *= 1.3) {
+    const [first, growth] = this.#pathsOnly ? [INTERVAL, 1] : [4 * INTERVAL, 1.3];
+    for (let wait = first; clock.now() < deadline; wait *= growth) {
       clock.run(wait);
       if (this.#streams.every(({ receiver }) => this.#recent(receiver.lastAt))) {
         return clock.now() - from;
@@ -386,6 +426,14 @@ class History {
     this.#options.trace?.(`${this.#world.clock.now().toFixed(1)} ${line()}`);
   }
 }
+
+const PATH_ACTIONS: readonly Action[] = [
+  (h) => h.cut(),
+  (h) => h.cut(),
+  (h) => h.mend(),
+  (h) => h.storm(),
+  (h) => h.explore(),
+];
 
 const ACTIONS: readonly Action[] = [
   (h) => h.cut(),

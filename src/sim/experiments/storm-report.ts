@@ -36,6 +36,7 @@ export function stormTables(scenario: Scenario, records: readonly TrialRecord[])
       show('peak, probes and pings a second', 'peakPerSecond', whole),
       show('Update Requests that tell peers', 'updates', whole),
       show('until no context sends over the dead link', 'allBackMs', time),
+      show('probes and pings of the site until then', 'inside', whole),
       show('longest gap of any flow', 'longestGapMs', time),
     ];
   });

@@ -105,6 +105,7 @@ class Storm {
       cutAt,
     );
     this.#offDead = offDead;
+    const before = this.#askedInside();
     const sent = new MessageCount(cutAt, this.#scenario.storm.window);
     const untap = network.tap((packet) => sent.count(packet, clock.now()));
     for (const { forward, backward } of this.#traffic) {
@@ -115,9 +116,18 @@ class Storm {
     hooks.onNote?.(`the access link of ${this.#site.exits[0]?.name ?? 'nobody'} dies`);
     const deadline = addMs(cutAt, this.#scenario.storm.patience);
     clock.runWhile(deadline, () => offDead.left === 0);
+    const inside = this.#askedInside() - before;
     clock.run(SETTLE);
     untap();
-    return this.#record(established, offDead, sent);
+    return { ...this.#record(established, offDead, sent), inside };
+  }
+
+  /** Probes and pings that the hosts of the site have sent so far. */
+  #askedInside(): number {
+    return this.#inside.reduce((sum, { engine }) => {
+      const counters = engine?.counters() ?? {};
+      return sum + (counters['sent-probe'] ?? 0) + (counters['pings-sent'] ?? 0);
+    }, 0);
   }
 
   /** In virtual time too, so that a run is the same whether anybody listens. */

@@ -1,0 +1,7 @@
+import { describeHistories } from '../support/histories.js';
+
+describeHistories(0, {
+  profile: 'fast',
+  kind: 'paths',
+  shows: 'fast: back within the bound of docs/fast.md, both ends agree',
+});
