@@ -52,7 +52,10 @@ export async function established(lab: Lab, a: Uplink = 1, b: Uplink = 1): Promi
   };
   await waitFor(`the context of a${a} and b${b} on both hosts`, here).catch(
     async (error: Error) => {
-      const there = HOSTS.map(async (host) => [host, (await lab.contexts(host)).map(inWords)]);
+      const there = HOSTS.map(async (host) => [
+        host,
+        (await lab.contexts(host)).slice(0, 4).map(inWords),
+      ]);
       throw new Error(`${error.message}: ${JSON.stringify(await Promise.all(there))}`);
     },
   );
