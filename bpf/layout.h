@@ -79,6 +79,7 @@ enum counter {
   C_DROP_REWRITE_FAILED,
   C_DROP_SEGMENTED,
   C_DROP_FLOOD,
+  C_DROP_DENIAL,
   COUNTERS,
 };
 

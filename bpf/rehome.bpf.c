@@ -213,11 +213,23 @@ INLINE struct context *context_sending(struct __sk_buff *skb, __u8 *next) {
   return context_of_ulids(&ulids);
 }
 
+// The kernel answers a control message with "no such protocol" when the daemon's socket is full of a flood. Its sender
+// would believe that there is no Shim6 here (RFC 5533 §7.8).
+INLINE int denies_shim6(struct __sk_buff *skb, __u8 next) {
+  struct { __u8 type; __u8 code; __u16 checksum; __u32 pointer; } error;
+  __u8 protocol = 0;
+  if (next != ICMPV6 || load_bytes(skb, L2 + IP6, &error, sizeof(error)) || error.type != 4 || error.code != 1) return 0;
+  __u32 pointer = be32(error.pointer);
+  if (pointer > QUOTED || load_bytes(skb, L2 + IP6 + sizeof(error) + pointer, &protocol, 1)) return 0;
+  return protocol == SHIM6;
+}
+
 SEC("tcx/shim_egress")
 int shim_egress(struct __sk_buff *skb) {
   __u8 next = 0;
   struct context *context = context_sending(skb, &next);
   if (!context) return drop(C_DROP_NO_CONTEXT);
+  if (denies_shim6(skb, next)) return drop(C_DROP_DENIAL);
   if (next == SHIM6) {
     // Control between the ULIDs, of a ULID that no uplink has any more: neither payload nor rewritten.
     if (!context->ifindex) return drop(C_DROP_NO_UPLINK);
@@ -242,6 +254,9 @@ int shim_peer_ingress(struct __sk_buff *skb) {
 // Neighbor Discovery and MLD between ULIDs on one link are no payload.
 INLINE int is_neighbor_discovery(__u8 type) { return (type >= 130 && type <= 137) || type == 143; }
 
+// An answer to whatever came, from anybody, is no flow that deserves a context (RFC 4443 §2.1).
+INLINE int is_icmp_error(__u8 next, __u8 type) { return next == ICMPV6 && type < 128; }
+
 SEC("tcx/uplink_egress")
 int uplink_egress(struct __sk_buff *skb) {
   struct ip6 ip;
@@ -254,10 +269,11 @@ int uplink_egress(struct __sk_buff *skb) {
   if (ip.next_header == SHIM6 || !usable(&ip.source) || !usable(&ip.destination)) return PASS;
   if (ip.next_header == ICMPV6 && (load_bytes(skb, L2 + IP6, &type, 1) || is_neighbor_discovery(type)))
     return PASS;
+  if (denies_shim6(skb, ip.next_header)) return drop(C_DROP_DENIAL);
   struct pair ulids = {ip.source, ip.destination};
   struct context *context = context_of_ulids(&ulids);
   if (!context) {
-    account_flow(skb, &ulids, ip.next_header, 1);
+    if (!is_icmp_error(ip.next_header, type)) account_flow(skb, &ulids, ip.next_header, 1);
     return PASS;
   }
   // The safety net: a socket with an old route, or one bound to the device. shim0 does what it always does.
@@ -341,17 +357,17 @@ int uplink_ingress(struct __sk_buff *skb) {
     return PASS;
   }
   int skipped = routing_sublayer(skb, ip.next_header, &at, &next);
+  __u8 type = 0;
   if (skipped < 0) return PASS;
   if (next == SHIM6) return shim6_arrives(skb, &ip, skipped, at);
   if (next == ICMPV6 && skipped == 0) {
-    __u8 type;
     if (load_bytes(skb, L2 + IP6, &type, 1) || is_neighbor_discovery(type)) return PASS;
     if (type >= 1 && type <= 4) return icmp_error_arrives(skb, &ip);
   }
   struct pair ulids = {ip.destination, ip.source};
   struct context *context = context_of_ulids(&ulids);
   if (!context) {
-    account_flow(skb, &ulids, ip.next_header, 0);
+    if (!is_icmp_error(ip.next_header, type)) account_flow(skb, &ulids, ip.next_header, 0);
     return PASS;
   }
   account_received(context->slot, skb->len - L2);

@@ -49,6 +49,9 @@ export interface CurrentPaths {
   readonly BtoA: OneWayPath | undefined;
 }
 
+/** States in which a context has CT(peer) and a pair. */
+const CARRIES: ReadonlySet<ContextJson['state']> = new Set(['ESTABLISHED', 'I2BIS-SENT']);
+
 /** Two real hosts with three providers each, as long as this object lives. */
 export class Lab {
   readonly entry: LabEntry;
@@ -208,12 +211,15 @@ export class Lab {
     return contexts;
   }
 
-  /** The established context of a ULID pair, named by the host's own uplink and the peer's. */
+  /**
+   * The context that the payload of a ULID pair goes by, named by the host's own uplink and the peer's. Whoever asks its
+   * peer whether the context was lost (I2BIS-SENT) uses it meanwhile (RFC 5533 §11).
+   */
   async context(host: Host, own: Uplink = 1, peers: Uplink = 1): Promise<ContextJson | undefined> {
     const local = this.address(host, own);
     const peer = this.address(otherHost(host), peers);
     return (await this.contexts(host)).find(
-      (c) => c.state === 'ESTABLISHED' && c.ulids.local === local && c.ulids.peer === peer,
+      (c) => CARRIES.has(c.state) && c.ulids.local === local && c.ulids.peer === peer,
     );
   }
 

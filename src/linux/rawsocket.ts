@@ -17,6 +17,9 @@ import {
   socket,
 } from './syscalls.js';
 
+const SOL_SOCKET = 1;
+const SO_RCVBUFFORCE = 33;
+const RECEIVE_BUFFER = 4 << 20;
 const SOL_IPV6 = 41;
 const SOL_ICMPV6 = 58;
 const IPV6_HDRINCL = 36;
@@ -54,7 +57,7 @@ export interface RawSocketOptions {
  * an address this host does not (or no longer) have. So `ip rule from S` and `D from S` routes are honoured with
  * one socket for all locators.
  *
- * While a socket for protocol 140 is open the kernel does not answer that protocol with Parameter Problem.
+ * While a socket for protocol 140 is open, and has room, the kernel does not answer that protocol with Parameter Problem.
  */
 export class RawSocket {
   readonly #fd: number;
@@ -159,8 +162,15 @@ export class RawSocket {
 /** IPv6 protocol of Shim6 and REAP (RFC 5533 §15). */
 export const SHIM6_PROTOCOL = 140;
 
+/**
+ * Room for what the data path lets through at once, and for a daemon that is busy elsewhere: the kernel answers what
+ * finds no room with Parameter Problem, as if no socket were there (seen on Linux 6.18).
+ * @throws SyscallError (EPERM without CAP_NET_RAW and CAP_NET_ADMIN)
+ */
 export const openShim6Socket = (options: RawSocketOptions): RawSocket =>
-  new RawSocket(SHIM6_PROTOCOL, options);
+  new RawSocket(SHIM6_PROTOCOL, options, (fd) =>
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER),
+  );
 
 /** ICMPv6 errors (types 1 to 4 of RFC 4443) and nothing else; the kernel has verified their checksum. */
 export const openIcmpErrorSocket = (options: RawSocketOptions): RawSocket =>

@@ -97,6 +97,8 @@ export interface I2bisSent extends Contact, Retry {
   readonly state: 'I2BIS-SENT';
   readonly initiatorNonce: number;
   readonly recovery: Recovery;
+  /** When the I2bis is to be repeated; `retryAt` is sooner when the peer was heard over another pair. */
+  readonly repeatAt: Millis;
   /** The peer named CT(local) since: it has a context, whether the old one or the one our I2bis made. */
   readonly named: boolean;
 }

@@ -86,7 +86,7 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
     return core.drop('r1bis-validator-too-long');
   }
   if (context.s.state === 'I2BIS-SENT') {
-    // Not answered (§7.18); but the next repetition goes where the peer was heard last, and soon if that is new.
+    // Not answered (§7.18); but the next I2bis goes where the peer was heard last, and soon if that is new.
     core.drop('r1bis-unexpected');
     const elsewhere = !samePair(context.s.recovery.pair, recovery.pair);
     const soon = addMs(core.now, R1BIS_SETTLE * (0.5 + core.random.uniform()));
@@ -95,6 +95,7 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
     core.listener.rescheduled(context);
     return;
   }
+  const repeatAt = core.retryAt(core.constants.i2bisTimeout, 0);
   const s: I2bisSent = {
     ...context.s,
     state: 'I2BIS-SENT',
@@ -102,7 +103,8 @@ export function onR1bis(core: Core, received: Received<R1bis>): void {
     recovery,
     named: false,
     retries: 0,
-    retryAt: core.retryAt(core.constants.i2bisTimeout, 0),
+    retryAt: repeatAt,
+    repeatAt,
   };
   core.table.transition(context, s);
   core.listener.event('recovering', context, { over: pairKey(recovery.pair) });
@@ -133,26 +135,49 @@ function i2bis(
 }
 
 /**
- * §7.19: repeat, then fall back to I1 over every pair we know of: the one of the ULIDs may be the broken one. Unless the
- * peer has named CT(local) meanwhile: it has the context, and the R1bis was forged (docs/decisions/0010-r1bis-disproved.md).
+ * §7.19: repeat, then fall back to I1. Unless the peer has named CT(local) meanwhile: it has the context, and the R1bis
+ * was forged (docs/decisions/0010-r1bis-disproved.md).
  */
 export function retryI2bis(core: Core, context: Context, s: I2bisSent): void {
   if (s.named) return notLost(core, context, s);
+  if (core.now < s.repeatAt) {
+    // One more, because of an R1bis over another pair. Such ones do not count, or whoever forges them quickly enough
+    // would end the recovery before the peer has had time to speak.
+    core.table.transition(context, { ...s, retryAt: s.repeatAt });
+    sendI2bis(core, context, s);
+    return;
+  }
   if (s.retries < core.constants.i2bisRetriesMax) {
     const retries = s.retries + 1;
-    const next = { ...s, retries, retryAt: core.retryAt(core.constants.i2bisTimeout, retries) };
+    const repeatAt = core.retryAt(core.constants.i2bisTimeout, retries);
+    const next = { ...s, retries, retryAt: repeatAt, repeatAt };
     core.table.transition(context, next);
     sendI2bis(core, context, next);
     return;
   }
-  const others: LocatorPair[] = context.own.locators.flatMap((own) =>
-    s.peer.locators.map((peer) => ({ local: own.address, peer: peer.address })),
-  );
-  const pair = s.recovery.pair;
-  const next = firstI1(core, pair, [pair, ...others]);
+  const next = firstI1(core, s.pair, pairsToAsk(context, s, core.constants.i1RetriesMax + 1));
   core.table.transition(context, next);
   core.listener.lostContact(context);
   sendI1(core, context, next);
+}
+
+/**
+ * Over which pairs I1 is sent, one after the other: the one in use first, because whoever sent the R1bis chose the other,
+ * which may be dead. Then each time the pair whose ends were tried least: few tries see every provider.
+ */
+function pairsToAsk(context: Context, s: I2bisSent, most: number): readonly LocatorPair[] {
+  const asked = [s.pair, ...(samePair(s.pair, s.recovery.pair) ? [] : [s.recovery.pair])];
+  const others = context.own.locators.flatMap((own) =>
+    s.peer.locators.map((peer) => ({ local: own.address, peer: peer.address })),
+  );
+  const tries = (pair: LocatorPair): number =>
+    asked.reduce((n, a) => n + Number(a.local === pair.local) + Number(a.peer === pair.peer), 0);
+  while (asked.length < most) {
+    const [first, ...rest] = others.filter((pair) => !asked.some((a) => samePair(a, pair)));
+    if (first === undefined) break;
+    asked.push(rest.reduce((best, pair) => (tries(pair) < tries(best) ? pair : best), first));
+  }
+  return asked;
 }
 
 function notLost(core: Core, context: Context, s: I2bisSent): void {

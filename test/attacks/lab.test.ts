@@ -383,7 +383,7 @@ describe.skipIf(needsTun() !== undefined)('attacks from a third host', () => {
     }, ['A icmp-hints', 'A icmp-hints-ignored']);
   });
 
-  it('7: forged R1bis, with a guess and with the tag', { timeout: 40_000 }, async () => {
+  it('7: forged R1bis, with a guess and with the tag', { timeout: 60_000 }, async () => {
     await begin(true);
     const peerTag = contextTag(Number.parseInt((await contextAt('A')).peerTag ?? '', 16));
     const r1bis = (packetContextTag: ContextTag): ControlMessage => ({
@@ -408,9 +408,11 @@ describe.skipIf(needsTun() !== undefined)('attacks from a third host', () => {
           const c = await contextAt('A');
           return c.reap?.state === 'operational' && (await current(lab)).AtoB !== AtoB;
         });
+        // It is so when the I2bis would be repeated: after 2 to 6 s, or after 4 to 12 s more.
         await waitFor(
           'the context to be as before',
           async () => (await stateOfA()) === 'ESTABLISHED',
+          20_000,
         );
       },
       [
@@ -446,7 +448,7 @@ describe.skipIf(needsTun() !== undefined)('attacks from a third host', () => {
   });
 
   it(
-    '9: I1 from a million sources: no state, bounded work, and others are still served',
+    '9: I1 from ten thousand sources: no state, bounded work, and others are still served',
     { timeout: 60_000 },
     async () => {
       await begin();
@@ -455,6 +457,15 @@ describe.skipIf(needsTun() !== undefined)('attacks from a third host', () => {
         const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
         return Number(fields[11]) + Number(fields[12]); // ticks of 10 ms, user and system
       };
+      // Made before, so that the attacker is quicker than what B takes from strangers.
+      const i1s = Array.from({ length: 10_000 }, (_, i) =>
+        buildControlPacket(anywhere(random), B[0]!, {
+          message: 'i1',
+          initiatorContextTag: contextTag(random.uint32()),
+          initiatorNonce: i,
+          options: [],
+        }),
+      );
       const rss = (): number =>
         Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
       await survives(
@@ -463,16 +474,9 @@ describe.skipIf(needsTun() !== undefined)('attacks from a third host', () => {
           const [cpuBefore, rssBefore, start] = [cpu(), rss(), monotonicMs()];
           let sent = 0;
           let other: BuiltinTraffic | undefined;
-          while (monotonicMs() - start < 6_000) {
-            for (let i = 0; i < 400; i++) {
-              const i1 = {
-                initiatorContextTag: contextTag(random.uint32()),
-                initiatorNonce: i,
-                options: [],
-              };
-              x.say(anywhere(random), B[0]!, { message: 'i1', ...i1 });
-              sent++;
-            }
+          // For six seconds, or longer where the machine has not sent enough of them.
+          while (monotonicMs() - start < 6_000 || sent < 50_000) {
+            for (let i = 0; i < 400; i++) x.raw(i1s[sent++ % i1s.length]!);
             await sleep(1);
             other ??= await BuiltinTraffic.start(lab, {
               seed: 'newcomer',
@@ -482,7 +486,6 @@ describe.skipIf(needsTun() !== undefined)('attacks from a third host', () => {
             });
           }
           const seconds = (monotonicMs() - start) / 1_000;
-          expect(sent).toBeGreaterThan(40_000);
           await established(lab, 2, 2); // in the middle of it, or by the next try
           const load = (cpu() - cpuBefore) / 100 / seconds;
           process.stderr.write(

@@ -6,7 +6,7 @@ import { addressFromBytes, type Address } from '../../src/wire/address.js';
 import { buildControlPacket, type ControlMessage } from '../../src/wire/shim6/index.js';
 import { contextTag } from '../../src/wire/units.js';
 import { needsRoot } from '../support/root.js';
-import { A, B, bindings, payloadHeader, ipv6, Raw, TwoHosts } from './kernel.support.js';
+import { A, B, bindings, checksum, payloadHeader, ipv6, Raw, TwoHosts } from './kernel.support.js';
 
 /** bpf/layout.h: a second of strangers, and how much of it at once. */
 const RATE = { total: 8_000, site: 2_000 };
@@ -52,9 +52,10 @@ describe.skipIf(needsRoot() !== undefined)('floods and the kernel data path', ()
     rate: number,
     packet: () => Uint8Array,
   ): { passed: number; dropped: number; most: number } {
+    const packets = Array.from({ length: count }, packet); // before, or a busy machine would make no flood
     const before = pb.counters();
     const start = monotonicMs();
-    for (let i = 0; i < count; i++) raw.send(packet(), B[0]);
+    for (const each of packets) raw.send(each, B[0]);
     const seconds = (monotonicMs() - start) / 1_000;
     const after = pb.counters();
     const grown = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
@@ -65,6 +66,25 @@ describe.skipIf(needsRoot() !== undefined)('floods and the kernel data path', ()
       most: Math.ceil(rate * (BURST_SECONDS + seconds + 0.02)),
     };
   }
+
+  it('is not answered with "no such protocol" where nobody reads it: who hears that believes it [RFC5533 §7.8]', () => {
+    // Without a control socket the kernel says so, as it does when the socket is full: once a second to each host, so
+    // this comes before the floods.
+    const icmpAtA = new Raw(net.a, 58);
+    const handle = pb.install(bindings().b);
+    try {
+      const before = pb.counters()['drop-denial'] ?? 0;
+      raw.send(buildControlPacket(A[1], B[1], i1()), B[1]);
+      raw.send(buildControlPacket(A[0], B[0], i1()), B[0]); // the ULIDs of a context
+      for (let heard = icmpAtA.receive(300); heard; heard = icmpAtA.receive(300)) {
+        expect(heard[0], 'Parameter Problem').not.toBe(4);
+      }
+      expect(pb.counters()['drop-denial']).toBe(before + 2);
+    } finally {
+      pb.remove(handle);
+      icmpAtA.close();
+    }
+  });
 
   it('of a hundred thousand sources gets no more than its share, and every packet is counted', () => {
     const seen = flood(40_000, RATE.total, () => buildControlPacket(anywhere(), B[0], i1()));
@@ -98,9 +118,9 @@ describe.skipIf(needsRoot() !== undefined)('floods and the kernel data path', ()
     expect(flood(100, RATE.total, r1).passed).toBe(100);
     expect(flood(5_000, RATE.total, known).passed, 'as many as come').toBe(5_000);
     const foreign = (): Uint8Array =>
-      buildControlPacket(anywhere(), B[0], keepalive(bindings().b.localTag));
+      buildControlPacket(oneSite(), B[0], keepalive(bindings().b.localTag));
     expect(
-      flood(5_000, RATE.total, foreign).dropped,
+      flood(20_000, RATE.site, foreign).dropped,
       'the tag alone is not enough',
     ).toBeGreaterThan(0);
     pb.remove(handle);
@@ -117,5 +137,18 @@ describe.skipIf(needsRoot() !== undefined)('floods and the kernel data path', ()
     );
     expect(seen.passed).toBeLessThanOrEqual(seen.most);
     expect(seen.dropped).toBeGreaterThan(0);
+  });
+
+  it('of I1 leaves no flow, nor does an error count as one: nothing that would deserve a context', () => {
+    const source = anywhere();
+    const mine = (): unknown[] => pb.flows().filter((flow) => flow.peer === source);
+    raw.send(buildControlPacket(source, B[0], i1()), B[0]);
+    expect(mine()).toEqual([]);
+    // A port that nobody listens on: the datagram is one, "port unreachable" is not.
+    const datagram = Buffer.from([0x10, 0, 0x27, 0x0f, 0, 8, 0, 0]);
+    const packet = ipv6(source, B[0], 17, datagram);
+    packet.writeUInt16BE(checksum(packet, 40, 17), 46);
+    raw.send(packet, B[0]);
+    expect(mine()).toEqual([expect.objectContaining({ packets: 1, outbound: false })]);
   });
 });

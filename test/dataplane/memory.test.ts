@@ -427,6 +427,22 @@ describe('notifications and bounds', () => {
     expect(dataPath.flows()).toEqual([]);
   });
 
+  it('lists no ICMPv6 error: an answer to anybody is no flow', () => {
+    const { dataPath } = oneHost();
+    const icmp = (type: number): Uint8Array =>
+      buildIpv6({
+        source: A[0],
+        destination: B[0],
+        nextHeader: PROTOCOL.icmpv6,
+        payload: Uint8Array.of(type, 0, 0, 0, 0, 0, 0, 0),
+      });
+    dataPath.fromApplication(icmp(4));
+    expect(dataPath.flows()).toEqual([]);
+    dataPath.fromApplication(icmp(128)); // an echo request is somebody's
+    dataPath.fromApplication(icmp(1));
+    expect(dataPath.flows()).toMatchObject([{ packets: 1, outbound: true }]);
+  });
+
   it('refuses a second context with the same local tag', () => {
     const { dataPath } = oneHost();
     dataPath.install(binding());

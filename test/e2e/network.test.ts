@@ -148,7 +148,14 @@ describe.skipIf(needsTun() !== undefined)('a peer without rehome', () => {
         expect((await client.status()).counters.engine['sent-i1']).toBe(asked);
         const result = await traffic.finish(10_000);
         expect(result.bytesVerified).toBe(result.bytesSent);
-        expect(gapSince(traffic, 0)).toBeLessThan(500);
+        // Not disturbed: nothing was rewritten or dropped. How long a gap was says more of the machine.
+        const { counters } = await client.status();
+        const touched = Object.entries(counters.dataPath).filter(([name]) =>
+          /^(drop-|encoded|decoded|sent-unshimmed|received-unshimmed|bypass)/.test(name),
+        );
+        expect(touched.length).toBeGreaterThan(10);
+        expect(touched.filter(([, packets]) => packets !== 0)).toEqual([]);
+        expect(await lab.contexts('A')).toEqual([]);
       } finally {
         await lab.stop();
       }

@@ -60,6 +60,7 @@ describe.skipIf(needsTun() !== undefined).each(IDENTITIES)(
           await established(lab);
           const { AtoB } = await current(lab);
           const cutAt = await lab.cut([AtoB, reversePath(AtoB)]);
+          let lost = 0;
           for (const host of ['A', 'B'] as const) {
             await waitFor(
               `four datagrams to reach ${host} after the cut`,
@@ -68,11 +69,13 @@ describe.skipIf(needsTun() !== undefined).each(IDENTITIES)(
             );
             const numbers = stream.arrived[host].map((d) => d.number);
             const missing = (numbers.at(-1) ?? 0) + 1 - numbers.length;
-            // Send timer and exploration take under three seconds here: at least one is lost, hardly more than three.
-            expect(missing).toBeGreaterThanOrEqual(1);
+            // Send timer and exploration take under three seconds here: hardly more than three are lost.
             expect(missing).toBeLessThanOrEqual(4);
             expect(numbers).toEqual([...new Set(numbers)]);
+            lost += missing;
           }
+          // Whoever notices has missed one. It may notice just before its own next is due, and lose none.
+          expect(lost).toBeGreaterThanOrEqual(1);
           expect((await current(lab)).AtoB).not.toBe(AtoB);
         } finally {
           stream.stop();

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
+import type { ContextJson } from '../../src/control/schema.js';
 import { monotonicMs } from '../../src/linux/clock.js';
 import { watchEvents, type HostEvent } from '../../src/lab/event-watch.js';
 import { Lab, type LabOptions } from '../../src/lab/lab.js';
 import { measureRecovery } from '../../src/lab/measure.js';
-import { HOSTS, PATHS, type OneWayPath, type Uplink } from '../../src/lab/paths.js';
+import { HOSTS, PATHS, type Host, type OneWayPath, type Uplink } from '../../src/lab/paths.js';
 import { BuiltinTraffic, type BuiltinOptions } from '../../src/lab/traffic/builtin.js';
 import { longestGap } from '../../src/lab/traffic/gap.js';
 import type { TrafficResult } from '../../src/lab/traffic/traffic.js';
@@ -43,13 +44,25 @@ export async function waitFor<T>(
   }
 }
 
-/** Waits until both hosts have the context of a ULID pair. */
+/** Waits until both hosts have the context of a ULID pair. @throws Error that says which contexts there are instead */
 export async function established(lab: Lab, a: Uplink = 1, b: Uplink = 1): Promise<void> {
-  await waitFor(`the context of a${a} and b${b} on both hosts`, async () => {
-    const [inA, inB] = await Promise.all([lab.context('A', a, b), lab.context('B', b, a)]);
-    return inA !== undefined && inB !== undefined;
-  });
+  const here = async (): Promise<boolean> => {
+    const found = await Promise.all([lab.context('A', a, b), lab.context('B', b, a)]);
+    return found.every((context) => context?.state === 'ESTABLISHED');
+  };
+  await waitFor(`the context of a${a} and b${b} on both hosts`, here).catch(
+    async (error: Error) => {
+      const there = HOSTS.map(async (host) => [
+        host,
+        (await lab.contexts(host)).slice(0, 4).map(inWords),
+      ]);
+      throw new Error(`${error.message}: ${JSON.stringify(await Promise.all(there))}`);
+    },
+  );
 }
+
+const inWords = ({ state, ulids, pair, tag, peerTag }: ContextJson): string =>
+  [state, ulids.local, ulids.peer, pair.local, pair.peer, tag, peerTag].join(' ');
 
 /** Where both directions of a ULID pair go now. @throws Error when a host has left the lab's addresses */
 export async function current(
@@ -62,21 +75,34 @@ export async function current(
   return { AtoB, BtoA };
 }
 
-/** Everything as at the start, without a new lab: all paths open, no context. */
+/**
+ * Everything as at the start, without a new lab: all paths open, no context. They are open once both hosts have
+ * forgotten: a keepalive to the one that forgot first would bring its context back (RFC 5533 §7.17), for itself alone.
+ */
 export async function reset(lab: Lab): Promise<void> {
-  await lab.restore(PATHS);
-  for (const host of HOSTS) {
-    if (!lab.runsRehome(host)) continue;
-    for (const { tag, state, peerLocators } of await lab.contexts(host)) {
-      // Whatever the scenario was: nothing that is not proven has been accepted.
-      if (state === 'ESTABLISHED') expect(peerLocators.every((l) => l.verified)).toBe(true);
-      if (tag !== null)
-        await lab
-          .daemon(host)
-          .client.forget(tag)
-          .catch(() => undefined);
-    }
+  await lab.cut(PATHS);
+  // Twice nothing: what was under way when the paths were cut has arrived.
+  for (let nothing = 0; nothing < 2; await sleep(50)) {
+    const found = await Promise.all(HOSTS.map((host) => forgetAll(lab, host)));
+    nothing = found.every((contexts) => contexts === 0) ? nothing + 1 : 0;
   }
+  await lab.restore(PATHS);
+}
+
+/** Contexts there were. */
+async function forgetAll(lab: Lab, host: Host): Promise<number> {
+  if (!lab.runsRehome(host)) return 0;
+  const contexts = await lab.contexts(host);
+  for (const { tag, state, peerLocators } of contexts) {
+    // Whatever the scenario was: nothing that is not proven has been accepted.
+    if (state === 'ESTABLISHED') expect(peerLocators.every((l) => l.verified)).toBe(true);
+    if (tag !== null)
+      await lab
+        .daemon(host)
+        .client.forget(tag)
+        .catch(() => undefined);
+  }
+  return contexts.length;
 }
 
 /** Collects what the daemons tell, from now on. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { contextTag } from '../../src/wire/units.js';
 import {
   fork,
+  H,
   H0,
   H1,
   H2,
@@ -12,6 +13,7 @@ import {
   only,
   option,
   OTHER_TAG,
+  P,
   P0,
   P1,
   P2,
@@ -162,15 +164,48 @@ describe('the end of I2BIS-SENT', () => {
 
   it('goes on to I1 and I2 with the ULID Pair option when the pair is another [RFC5533-5.4-2] [RFC5533-7.7-2] [RFC5533-7.11-4] [RFC5533-5.6-3] [RFC5533-5.15.6-2]', () => {
     const p = new Puppet().initiated().toI2bisSent(P1, H1);
-    p.pass(4_000 * 1.5 + 8_000 * 1.5 + 16_000 * 1.5 + 1);
-    const first = only(p.heard(), 'i1')[0];
-    if (!first) throw new Error('no I1');
-    expect([first.source, first.destination]).not.toEqual([H0, P0]);
+    // Over the pair in use, the ULIDs, and 4 s later over that of the R1bis.
+    p.pass(4_000 * 1.5 + 8_000 * 1.5 + 16_000 * 1.5 + 4_000 * 1.5 + 1);
+    const [, first] = only(p.heard(), 'i1');
+    if (!first) throw new Error('no second I1');
+    expect([first.source, first.destination]).toEqual([H1, P1]);
     expect(option(first.message, 'ulidPair')).toMatchObject({ senderUlid: H0, receiverUlid: P0 });
     p.say(r1(first.message.initiatorNonce), first.destination, first.source);
     const second = p.one('i2');
     expect([second.source, second.destination]).toEqual([first.source, first.destination]);
     expect(option(second.message, 'ulidPair')).toMatchObject({ senderUlid: H0, receiverUlid: P0 });
+  });
+});
+
+/** What is asked when nobody answers the I2bis: `local>peer` as numbers, in order. */
+function i1Pairs(p: Puppet): string[] {
+  p.pass(4_000 * 1.5 + 8_000 * 1.5 + 16_000 * 1.5 + 1);
+  p.pass(4_000 * 1.5 + 8_000 * 1.5 + 16_000 * 1.5 + 32_000 * 1.5);
+  const index = (all: readonly string[], address: string): number => all.indexOf(address);
+  return only(p.heard(), 'i1').map(
+    ({ source, destination }) => `${index(H, source)}>${index(P, destination)}`,
+  );
+}
+
+describe('I1 after a recovery in vain', () => {
+  it('goes over the pair in use, over that of the R1bis, and then over what was tried least', () => {
+    const p = new Puppet().initiated().toI2bisSent(P1, H0);
+    const pairs = i1Pairs(p);
+    expect(pairs.slice(0, 2)).toEqual(['0>0', '0>1']);
+    expect(pairs).toHaveLength(5);
+    expect(new Set(pairs).size).toBe(5);
+    // Five tries see every locator of both ends.
+    for (const end of [0, 1])
+      expect(new Set(pairs.map((pair) => pair.split('>')[end])).size).toBe(3);
+  });
+
+  it('is not hurried by R1bis over one pair after the other, but the I2bis are', () => {
+    const p = new Puppet().initiated().toI2bisSent(P1, H1);
+    for (let i = 0; i < 6; i++) p.pass(300).say(r1bis(TAG), i % 2 === 0 ? P2 : P1, H1);
+    const names = p.names();
+    expect(names.filter((name) => name === 'i2bis').length).toBeGreaterThan(3);
+    expect(names).not.toContain('i1');
+    expect(p.state).toBe('I2BIS-SENT');
   });
 });
 

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import { findModifier, measureRate } from '../../daemon/hash2-pool.js';
+import { MAX_SET_PREFIXES } from '../../identity/hba.js';
 import { estimateSearch, searchHash2, type Hash2Task } from '../../identity/hashes.js';
 import { parseAddress, type Address } from '../../wire/address.js';
 import { fromHex, toHex } from '../../wire/bytes.js';
@@ -32,10 +33,15 @@ const subnet = reader((text): Prefix => {
   return prefix;
 });
 export const onePrefix = subnet;
-export const morePrefixes = (text: string, before: readonly Prefix[] = []): Prefix[] => [
-  ...before,
-  subnet(text),
-];
+/** The prefixes of one HBA set. */
+export function morePrefixes(text: string, before: readonly Prefix[] = []): Prefix[] {
+  const prefix = subnet(text);
+  if (before.length >= MAX_SET_PREFIXES)
+    throw new InvalidArgumentError(`a set has ${MAX_SET_PREFIXES} prefixes at most.`);
+  if (before.some((p) => p.address === prefix.address))
+    throw new InvalidArgumentError('it is given twice.');
+  return [...before, prefix];
+}
 export const octets =
   (length?: number) =>
   (text: string): Uint8Array => {

@@ -29,6 +29,7 @@ export const COUNTER_NAMES = [
   'drop-rewrite-failed',
   'drop-segmented',
   'drop-flood',
+  'drop-denial',
 ] as const;
 
 export const SIZE = { context: 96, liveness: 64, flow: 40, event: 1296, settings: 24 } as const;

@@ -27,6 +27,10 @@ function upperLayer(packet: Uint8Array, outbound: boolean): { protocol: number; 
   };
 }
 
+/** RFC 4443 §2.1. An answer to whatever came, from anybody, is no flow that deserves a context. */
+const isIcmpError = (packet: Uint8Array): boolean =>
+  u8(packet, 6) === PROTOCOL.icmpv6 && packet.length > IPV6_HEADER && u8(packet, IPV6_HEADER) < 128;
+
 /**
  * Pairs of addresses that have no context yet. Keyed by the 32 octets of our address and the peer's, so that the many
  * packets of a known flow cost no text; bounded, the longest silent goes first.
@@ -43,8 +47,9 @@ export class FlowTable {
     return this.#flows.size;
   }
 
-  /** Counts a packet; false when it is not of a kind that could ever have a context (multicast, link-local). */
+  /** Counts a packet; false when it is not of a kind that could ever have a context (multicast, link-local, errors). */
   record(key: string, packet: Uint8Array, outbound: boolean, now: Millis): boolean {
+    if (isIcmpError(packet)) return false;
     const known = this.#flows.get(key);
     const upper = upperLayer(packet, outbound);
     if (known !== undefined) {
