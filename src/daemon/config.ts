@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { EngineConfig } from '../engine/types.js';
 import type { TriggerRules } from '../policy/trigger.js';
-import { PROFILE_STRATEGIES, type ReapProfileName } from '../reap/constants.js';
+import { DEFAULT_PROFILE, PROFILE_STRATEGIES, type ReapProfileName } from '../reap/constants.js';
 import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import { parsePrefix, prefixContains, type Prefix } from '../wire/prefix.js';
@@ -105,7 +105,7 @@ export function parseConfig(text: string, file: string): DaemonConfig {
 }
 
 function resolve(from: FileConfig, file: string): DaemonConfig {
-  const profile: ReapProfileName = from.profile ?? 'rfc';
+  const profile: ReapProfileName = from.profile ?? DEFAULT_PROFILE;
   const overrides = Object.fromEntries(
     Object.entries(from.timers ?? {}).filter((e): e is [string, number] => e[1] !== undefined),
   );

@@ -72,6 +72,9 @@ export const FAST: ReapConstants = {
 export const REAP_PROFILES = { rfc: RFC5534, paper: PAPER, fast: FAST } as const;
 export type ReapProfileName = keyof typeof REAP_PROFILES;
 
+/** What users get who do not choose: docs/results.md says why. */
+export const DEFAULT_PROFILE: ReapProfileName = 'fast';
+
 /** The path strategy of a profile, where no other is asked for. */
 export const PROFILE_STRATEGIES: Readonly<Record<ReapProfileName, string>> = {
   rfc: 'shuffle',

@@ -83,7 +83,7 @@ describe('check-config', () => {
       file('ok.toml', 'security = "none"'),
     ]);
     expect(status).toBe(0);
-    expect(out).toContain('send_timeout = "15s"');
+    expect(out).toContain('send_timeout = "10s"');
     expect(err).toContain('warning: security is "none"');
   });
 
@@ -103,7 +103,7 @@ describe('check-config', () => {
     expect(JSON.parse(good.out)).toMatchObject({
       ok: true,
       issues: [],
-      config: { profile: 'rfc' },
+      config: { profile: 'fast', strategy: 'informed' },
     });
     const bad = await cli([
       'check-config',

@@ -13,7 +13,7 @@ import { formatDuration, parseDuration } from '../../src/daemon/config/duration.
 import { toFile, toToml } from '../../src/daemon/config/print.js';
 import { WANTS } from '../../src/daemon/config/schema.js';
 import { TIMER_KEYS } from '../../src/daemon/config/timers.js';
-import { RFC5534 } from '../../src/reap/constants.js';
+import { FAST, RFC5534 } from '../../src/reap/constants.js';
 import { RFC5533 } from '../../src/shim6/constants.js';
 import { parseAddress } from '../../src/wire/address.js';
 import { maskAddress } from '../../src/wire/prefix.js';
@@ -46,11 +46,23 @@ describe('defaults', () => {
     });
   });
 
-  it('uses the constants of the RFCs [RFC5533 §14] [RFC5534 §7]', () => {
-    const { engine } = parse(MINIMAL);
-    expect(engine.profile).toBe('rfc');
-    expect(engine.shim6).toEqual(RFC5533);
+  it('is profile fast with the strategy informed, a send timer within RFC 5534 §7', () => {
+    const { engine, warnings } = parse(MINIMAL);
+    expect(engine).toMatchObject({ profile: 'fast', strategy: 'informed', shim6: RFC5533 });
+    expect(engine.reap).toEqual(FAST);
+    expect(engine.reap.sendTimeout).toBeGreaterThanOrEqual(10_000);
+    expect(warnings.filter((w) => w.includes('send_timeout'))).toEqual([]);
+  });
+
+  it('uses the constants of the RFCs where the profile says so [RFC5533 §14] [RFC5534 §7]', () => {
+    const { engine } = parse(`profile = "rfc"\n${MINIMAL}`);
+    expect(engine).toMatchObject({ profile: 'rfc', strategy: 'shuffle', shim6: RFC5533 });
     expect(engine.reap).toEqual(RFC5534);
+  });
+
+  it('takes another strategy than the profile has', () => {
+    const { engine } = parse(`strategy = "burst:4"\n${MINIMAL}`);
+    expect(engine).toMatchObject({ profile: 'fast', strategy: 'burst:4' });
   });
 
   it('keeps DNS out of every trigger', () => {
@@ -298,7 +310,7 @@ describe('the effective configuration', () => {
     const port = fc.integer({ min: 1, max: 65_535 });
     const limit = fc.option(fc.integer({ min: 1, max: 1e9 }), { nil: 'off' as const });
     const file = fc.record({
-      profile: fc.constantFrom('rfc', 'paper'),
+      profile: fc.constantFrom('fast', 'rfc', 'paper'),
       prefixes: fc.array(prefix, { maxLength: 3 }),
       packets: limit,
       bytes: limit,
@@ -329,7 +341,7 @@ describe('the effective configuration', () => {
   });
 
   it('is what check-config prints for the least file', () => {
-    expect(toFile(parse(MINIMAL))).toMatchObject({ profile: 'rfc', log: { level: 'info' } });
+    expect(toFile(parse(MINIMAL))).toMatchObject({ profile: 'fast', log: { level: 'info' } });
   });
 });
 
@@ -377,6 +389,9 @@ describe('differences', () => {
   it('are named by key', () => {
     expect(changedKeys(parse(MINIMAL), parse(`${MINIMAL}profile = "paper"`))).toEqual([
       'profile',
+      'strategy',
+      'timers.initial_probe_timeout',
+      'timers.max_probe_timeout',
       'timers.send_timeout',
     ]);
   });

@@ -138,7 +138,14 @@ describe('reload', () => {
     const tag = await connect();
     a.write('profile = "paper"\n[[locator]]\nprefix = "2001:db8:a2::/48"\npriority = 7');
     const reply = await a.client.reload();
-    expect(reply.changed).toEqual(['locator', 'profile', 'timers.send_timeout']);
+    expect(reply.changed).toEqual([
+      'locator',
+      'profile',
+      'strategy',
+      'timers.initial_probe_timeout',
+      'timers.max_probe_timeout',
+      'timers.send_timeout',
+    ]);
     expect(reply.contexts).toBe(1);
     const { contexts } = await a.client.contexts();
     expect(contexts.map((c) => c.tag)).toEqual([tag]);
@@ -193,7 +200,7 @@ describe('start and stop', () => {
       level: 'info',
       msg: 'ready',
       socket: a.socket,
-      profile: 'rfc',
+      profile: 'fast',
       locators: [A1, A2],
     });
     expect(

@@ -1,4 +1,5 @@
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander';
+import { DEFAULT_PROFILE, REAP_PROFILES } from '../../reap/constants.js';
 import type { Register } from '../registry.js';
 
 const HELP = `
@@ -33,9 +34,12 @@ const within =
 function networkOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--profile <name>', 'timers: rfc waits 15 s for an answer, paper 3 s')
-        .choices(['rfc', 'paper'])
-        .default('paper'),
+      new Option(
+        '--profile <name>',
+        'how failures are found: fast measures, rfc waits 15 s for an answer, paper 3 s',
+      )
+        .choices(Object.keys(REAP_PROFILES))
+        .default(DEFAULT_PROFILE),
     )
     .addOption(
       new Option('--identity <kind>', 'how the hosts prove their locators; none: not at all')

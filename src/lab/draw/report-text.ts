@@ -1,4 +1,5 @@
 import type { DirectionPath, DirectionReport, FailoverReport } from '../../sim/report.js';
+import { REAP_PROFILES } from '../../reap/constants.js';
 import { PATHS, type OneWayPath } from '../paths.js';
 import { formatBytes, formatMs, formatRate } from '../../sim/draw/scale.js';
 import type { Paint } from '../../sim/draw/paint.js';
@@ -100,7 +101,7 @@ function transferText({ transfer }: FailoverReport): string {
 }
 
 const profileText = ({ profile }: FailoverReport): string =>
-  profile === 'paper' ? '3 s, profile paper' : '15 s, profile rfc';
+  `${REAP_PROFILES[profile].sendTimeout / 1_000} s, profile ${profile}`;
 
 /** Probes that the hosts told of since the cut. */
 function probes(report: FailoverReport): string {
