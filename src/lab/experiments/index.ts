@@ -2,9 +2,13 @@ import type { SecurityMode } from '../../engine/types.js';
 import type { TrialRecord, Unit } from '../../sim/experiments/types.js';
 import type { ExperimentName, Scenario, ScenarioOf } from '../../sim/scenario/schema.js';
 import { RehomeError } from '../../wire/errors.js';
+import { asymmetric } from './asymmetric.js';
 import type { LabBed } from './bed.js';
+import { detection } from './detection.js';
 import { exploration } from './exploration.js';
+import { selection } from './selection.js';
 import { bedSettings, type BedSettings } from './settings.js';
+import { survival } from './survival.js';
 import type { Fitted, LabExperiment, LabUnit } from './types.js';
 
 /** An experiment of the lab with its scenario. */
@@ -61,6 +65,14 @@ function withExperiment<T>(
   switch (scenario.experiment) {
     case 'exploration':
       return use(exploration, scenario);
+    case 'asymmetric':
+      return use(asymmetric, scenario);
+    case 'detection':
+      return use(detection, scenario);
+    case 'survival':
+      return use(survival, scenario);
+    case 'selection':
+      return use(selection, scenario);
     default:
       throw new RehomeError(
         'REHOME_E_SCENARIO',
