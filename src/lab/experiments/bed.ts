@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EngineEvent, EngineEventName } from '../../engine/types.js';
+import { disableFeatures } from '../../linux/bpf/ethtool.js';
 import { monotonicMs } from '../../linux/clock.js';
+import { inNamespace, writeSysctl } from '../../linux/netns.js';
 import { ExplorationWatch } from '../../sim/experiments/watch.js';
 import type { PathRef } from '../../sim/report.js';
 import { RehomeError } from '../../wire/errors.js';
@@ -8,7 +10,8 @@ import { ms } from '../../wire/units.js';
 import type { PathsInUse } from '../../sim/breaks.js';
 import { watchEvents, type HostEvent } from '../event-watch.js';
 import { Lab } from '../lab.js';
-import { HOSTS, otherHost, PATHS, type OneWayPath } from '../paths.js';
+import { HOSTS, otherHost, PATHS, UPLINKS, type Host, type OneWayPath } from '../paths.js';
+import { hostInterface } from '../topology.js';
 import { Flows } from './flows.js';
 import type { BedSettings } from './settings.js';
 
@@ -52,6 +55,7 @@ export class LabBed {
     const { daemon, paths, absent } = settings;
     const lab = await Lab.start({ daemon, paths, absent, seed });
     try {
+      for (const host of HOSTS) simplify(lab, host);
       return new LabBed(lab, await Flows.start(lab), settings, signal);
     } catch (error) {
       await lab.stop();
@@ -204,6 +208,20 @@ export class LabBed {
     if (found === undefined) throw new RangeError(`${source} to ${destination} is no path here`);
     return found;
   }
+}
+
+/**
+ * What the simulator has not: segmentation by the device (a super-packet of 64 KB waits and is served as one, which
+ * doubles the round trip of a slow path), and a congestion control that the machine happens to be set to.
+ */
+function simplify(lab: Lab, host: Host): void {
+  const namespace = lab.entry.namespace(host);
+  writeSysctl(namespace, 'net/ipv4/tcp_congestion_control', 'reno');
+  inNamespace(namespace, () => {
+    for (const uplink of UPLINKS) {
+      disableFeatures(hostInterface(uplink), (name) => /^tx-.*segmentation$/.test(name));
+    }
+  });
 }
 
 const engineEvent = ({ at, name, detail }: HostEvent): EngineEvent => ({

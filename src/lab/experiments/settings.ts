@@ -34,7 +34,7 @@ export function bedSettings(
   if (scenario.rules !== undefined) {
     throw new RehomeError(
       'REHOME_E_SCENARIO',
-      '[rules] are the simulator\'s alone: the daemon takes those of its profile. Leave the table out, or use `rehome sim run`',
+      "[rules] are the simulator's alone: the daemon takes those of its profile. Leave the table out, or use `rehome sim run`",
       'rules',
     );
   }

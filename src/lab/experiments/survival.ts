@@ -84,5 +84,7 @@ const rates = (
   until: number,
 ): [number, number][] =>
   samples.flatMap(({ at, bytes }): [number, number][] =>
-    at - from <= until + every ? [[Math.round(at - from), Math.round((bytes * 1_000) / every)]] : [],
+    at - from <= until + every
+      ? [[Math.round(at - from), Math.round((bytes * 1_000) / every)]]
+      : [],
   );

@@ -65,7 +65,14 @@ export function readTrace(octets: Uint8Array, offset: number, pathAt: PathAt): S
 
 function sentPacket(
   packet: Uint8Array,
-  { at, source, destination, path, due, machine }: {
+  {
+    at,
+    source,
+    destination,
+    path,
+    due,
+    machine,
+  }: {
     readonly at: number;
     readonly source: Address;
     readonly destination: Address;
