@@ -4,14 +4,25 @@ import { disableFeatures } from '../../linux/bpf/ethtool.js';
 import { monotonicMs } from '../../linux/clock.js';
 import { inNamespace, writeSysctl } from '../../linux/netns.js';
 import { ExplorationWatch } from '../../sim/experiments/watch.js';
+import { SeededRandom } from '../../sim/random.js';
 import type { PathRef } from '../../sim/report.js';
 import { RehomeError } from '../../wire/errors.js';
 import { ms } from '../../wire/units.js';
 import type { PathsInUse } from '../../sim/breaks.js';
 import { watchEvents, type HostEvent } from '../event-watch.js';
 import { Lab } from '../lab.js';
-import { HOSTS, otherHost, PATHS, UPLINKS, type Host, type OneWayPath } from '../paths.js';
+import {
+  HOSTS,
+  otherHost,
+  PATHS,
+  uplinkName,
+  UPLINKS,
+  type Host,
+  type OneWayPath,
+  type Uplink,
+} from '../paths.js';
 import { hostInterface } from '../topology.js';
+import { gatherCrowd, type Crowd } from './crowd.js';
 import { Flows } from './flows.js';
 import type { BedSettings } from './settings.js';
 
@@ -28,6 +39,7 @@ export type Pause = (milliseconds: number) => Promise<void>;
 export class LabBed {
   readonly lab: Lab;
   readonly flows: Flows;
+  readonly crowd: Crowd | undefined;
   readonly watch = new ExplorationWatch(HOSTS);
   /** Every one-way path that has addresses at both ends, in the simulator's order. */
   readonly paths: readonly PathRef[];
@@ -37,9 +49,16 @@ export class LabBed {
   readonly #listeners = new Set<(event: HostEvent) => void>();
   #cutAt = Infinity;
 
-  private constructor(lab: Lab, flows: Flows, settings: BedSettings, signal?: AbortSignal) {
+  private constructor(
+    lab: Lab,
+    flows: Flows,
+    settings: BedSettings,
+    crowd: Crowd | undefined,
+    signal: AbortSignal | undefined,
+  ) {
     this.lab = lab;
     this.flows = flows;
+    this.crowd = crowd;
     this.#settings = settings;
     this.#signal = signal;
     const { absent } = settings;
@@ -53,10 +72,26 @@ export class LabBed {
   /** @throws SyscallError, RehomeError REHOME_E_LAB_DAEMON, REHOME_E_TRAFFIC */
   static async start(settings: BedSettings, seed: string, signal?: AbortSignal): Promise<LabBed> {
     const { daemon, paths, absent } = settings;
-    const lab = await Lab.start({ daemon, paths, absent, seed });
+    let flows: Flows | undefined;
+    let crowd: Crowd | undefined;
+    const prepare = async (started: Lab): Promise<void> => {
+      flows = await Flows.start(started);
+      if (settings.crowd === undefined) return;
+      const uplinks = (host: Host): Uplink[] =>
+        UPLINKS.filter((uplink) => !absent.includes(uplinkName(host, uplink)));
+      const both = { A: uplinks('A'), B: uplinks('B') };
+      crowd = gatherCrowd(started, settings.crowd, both, new SeededRandom(`${seed}/crowd`));
+      for (const host of HOSTS)
+        await flows.hold(
+          host,
+          crowd[host].flatMap((set) => set.slice(0, 1)),
+        );
+    };
+    const lab = await Lab.start({ daemon, paths, absent, seed, prepare });
     try {
       for (const host of HOSTS) simplify(lab, host);
-      return new LabBed(lab, await Flows.start(lab), settings, signal);
+      if (flows === undefined) throw new RangeError('prepared nothing');
+      return new LabBed(lab, flows, settings, crowd, signal);
     } catch (error) {
       await lab.stop();
       throw error;

@@ -28,6 +28,8 @@ export type Behaviour =
     }
   /** Takes what comes. */
   | { readonly kind: 'sink' }
+  /** The same, and is not ended by `close`. */
+  | { readonly kind: 'hold' }
   /** Sends `size` octets back for every datagram, its number in front; 0: as many as came. */
   | { readonly kind: 'echo'; readonly size: number }
   /** Asks, waits for the answer, thinks; asks again after 1, 2, 4 ... s without one. The first time after `phase`. */

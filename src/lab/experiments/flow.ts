@@ -81,6 +81,7 @@ function openDatagrams(end: FlowEnd): void {
   });
   socket.on('error', (error) => fail(`flow ${end.id}: ${error.message}`));
   socket.bind(end.port, end.local, () => {
+    if (end.behaviour.kind === 'hold') ends.delete(end.id);
     say({ kind: 'opened', id: end.id });
     begin?.();
   });

@@ -112,6 +112,15 @@ export class Flows {
     return id;
   }
 
+  /** Binds a silent socket to each address until the lab ends, so that the daemon sees it used. */
+  async hold(host: Host, addresses: readonly string[]): Promise<void> {
+    for (const local of addresses) {
+      const id = this.#next++;
+      const behaviour = { kind: 'hold' } as const;
+      await this.#open(host, { id, local, port: 0, peer: '::', peerPort: 0, behaviour });
+    }
+  }
+
   /** Gaps are counted from now on. */
   watch(): void {
     for (const host of HOSTS) this.#programs[host].tell({ do: 'watch' });

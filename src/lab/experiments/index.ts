@@ -8,6 +8,7 @@ import { detection } from './detection.js';
 import { exploration } from './exploration.js';
 import { selection } from './selection.js';
 import { bedSettings, type BedSettings } from './settings.js';
+import { storm } from './storm.js';
 import { survival } from './survival.js';
 import type { Fitted, LabExperiment, LabUnit } from './types.js';
 
@@ -51,8 +52,10 @@ function bound<E extends ExperimentName>(
           return { ...unit, first: trial, last: trial, seconds };
         });
       }),
-    settings: ({ part }, identity) =>
-      bedSettings(scenario, identity, experiment.timers?.(scenario, part)),
+    settings: ({ part }, identity) => {
+      const settings = bedSettings(scenario, identity, experiment.timers?.(scenario, part));
+      return experiment.settings?.(scenario, part, settings) ?? settings;
+    },
     run: (bed, unit) => experiment.run(bed, scenario, unit),
   };
 }
@@ -65,6 +68,8 @@ function withExperiment<T>(
   switch (scenario.experiment) {
     case 'exploration':
       return use(exploration, scenario);
+    case 'storm':
+      return use(storm, scenario);
     case 'asymmetric':
       return use(asymmetric, scenario);
     case 'detection':

@@ -3,6 +3,7 @@ import type { SecurityMode } from '../../engine/types.js';
 import type { Scenario } from '../../sim/scenario/schema.js';
 import { linkSettings } from '../../sim/scenario/resolve.js';
 import { RehomeError } from '../../wire/errors.js';
+import type { CrowdSize } from './crowd.js';
 import type { DaemonSettings } from '../config.js';
 import type { PathParameters } from '../emulator/path.js';
 import { HOSTS, uplinkName, UPLINKS } from '../paths.js';
@@ -13,6 +14,8 @@ export interface BedSettings {
   readonly paths: Partial<PathParameters>;
   /** Uplinks without address, where a scenario has fewer providers than the lab. */
   readonly absent: readonly string[];
+  /** Many identities in each host, instead of one. */
+  readonly crowd?: CrowdSize;
 }
 
 /** A context that was forgotten stays away, whatever has flowed before. */

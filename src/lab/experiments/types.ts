@@ -1,6 +1,7 @@
 import type { Experiment, TrialRecord, Unit } from '../../sim/experiments/types.js';
 import type { ExperimentName, ScenarioOf } from '../../sim/scenario/schema.js';
 import type { LabBed } from './bed.js';
+import type { BedSettings } from './settings.js';
 
 /** Trials that are done one after the other in one lab. */
 export interface LabUnit extends Unit {
@@ -31,6 +32,8 @@ export interface LabExperiment<E extends ExperimentName> {
   readonly chained?: true;
   /** Keys of `[timers]` that the case changes. */
   readonly timers?: (scenario: ScenarioOf<E>, part: number) => Readonly<Record<string, number>>;
+  /** What else the lab of a case has. */
+  readonly settings?: (scenario: ScenarioOf<E>, part: number, settings: BedSettings) => BedSettings;
   /** The records of a unit, in order, of the same form as the simulator's. */
   readonly run: (
     bed: LabBed,
