@@ -75,7 +75,7 @@ export async function runExperiment(
   script: string,
 ): Promise<void> {
   const { name, lab, sim, left } = prepare(what, choice);
-  const header = labHeader(name, lab, choice.identity, left);
+  const header = labHeader(name, lab, choice, left);
   const experiment = bindLab(lab);
   const obstacle = whyNoLab();
   if (obstacle !== undefined) {

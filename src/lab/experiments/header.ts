@@ -13,11 +13,11 @@ export interface LabHeader extends RunHeader {
 export function labHeader(
   name: string,
   scenario: Scenario,
-  identity: SecurityMode,
+  { identity, labs }: { readonly identity: SecurityMode; readonly labs: number },
   left: readonly string[],
 ): LabHeader {
   const header = headerOf({ name }, scenario);
-  const command = `${header.command.replace('rehome sim run', 'rehome lab run')} --identity ${identity}`;
+  const command = `${header.command.replace('rehome sim run', 'rehome lab run')} --identity ${identity} --labs ${labs}`;
   return { ...header, schema: 'rehome.lab/1', command, identity, left };
 }
 
