@@ -74,6 +74,7 @@ const WORDS: Readonly<Record<string, string>> = {
   gap: 'longest gap of the transfer (median)',
   recovery: 'recovery (median)',
   'round-trip': 'round trip of the paths chosen (median)',
+  'one-way': 'one-way delay of the paths chosen (median)',
   probes: 'when probes are sent (median)',
 };
 

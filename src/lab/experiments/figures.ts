@@ -14,7 +14,8 @@ const CDFS: Readonly<
   detection: { title: 'detection time', from: 1, to: 50 },
   gap: { title: 'longest gap of the transfer', from: 2, to: 20 },
   recovery: { title: 'recovery', from: 2, to: 10 },
-  'round-trip': { title: 'round trip of the paths chosen', from: 0.01, to: 0.2 },
+  'round-trip': { title: 'round trip of the paths chosen', from: 0.005, to: 0.2 },
+  'one-way': { title: 'one-way delay of the paths chosen', from: 0.005, to: 0.1 },
 };
 
 /** The lab's curves (dashed) over the simulator's, one figure for each measure. */

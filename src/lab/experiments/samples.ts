@@ -70,6 +70,14 @@ export function samplesOf(scenario: Scenario, records: readonly TrialRecord[]): 
       case 'selection':
         return scenario.selection.variant.flatMap(({ name }, part) => [
           sample('round-trip', name, of('variant', part), (r) => number(r, 'rttMs'), 0),
+          {
+            figure: 'one-way',
+            name,
+            values: of('variant', part).flatMap((r) =>
+              ['forward', 'backward'].map((way) => number(r, way) * scenario.selection.step),
+            ),
+            tolerance: 0,
+          },
           sample('exploration', name, of('variant', part), (r) => byHost(r, 'explorationMs', 'A')),
         ]);
       case 'detection':

@@ -52,11 +52,16 @@ export function evenAxis(
   return { label, place: linear(top), ticks: all.map((at) => ({ at, text: show(at) })) };
 }
 
-/** 1, 2 and 5 times powers of ten. */
-export function logAxis(label: string, min: number, max: number): Axis {
+/** 1, 2 and 5 times powers of ten, or other multiples. */
+export function logAxis(
+  label: string,
+  min: number,
+  max: number,
+  multiples: readonly number[] = [1, 2, 5],
+): Axis {
   const all: number[] = [];
   for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); power++) {
-    for (const m of [1, 2, 5]) {
+    for (const m of multiples) {
       const value = Number((m * 10 ** power).toPrecision(1));
       if (value >= min * 0.999 && value <= max * 1.001) all.push(value);
     }
@@ -117,7 +122,8 @@ export function cdfChart(chart: CdfChart): string {
   const { from, to, marks = [], marksLabel = 'paper' } = chart;
   const frame = {
     ...chart,
-    x: logAxis(chart.xLabel, from, to),
+    // Five decades of three ticks each would run into each other.
+    x: logAxis(chart.xLabel, from, to, to / from > 3e4 ? [1, 3] : undefined),
     y: evenAxis('share', 1, 5, (v) => `${Math.round(100 * v)} %`),
     right: legendWidth(chart.curves),
   };
