@@ -6,9 +6,10 @@ import { ProgressLine } from '../../sim/commands/progress.js';
 import { tablesText } from '../../sim/commands/tables.js';
 import { paintWith } from '../../sim/draw/paint.js';
 import { bind } from '../../sim/experiments/index.js';
+import type { TrialRecord } from '../../sim/experiments/types.js';
 import { drawResults, writeResults } from '../../sim/run/files.js';
 import { headerOf, override } from '../../sim/run/header.js';
-import { runScenario } from '../../sim/run/runner.js';
+import { runScenario, type Progress } from '../../sim/run/runner.js';
 import { builtInScenarios, loadScenario } from '../../sim/scenario/load.js';
 import type { Scenario } from '../../sim/scenario/schema.js';
 import { RehomeError } from '../../wire/errors.js';
@@ -87,7 +88,8 @@ export async function runExperiment(
   const quiet = choice.json === true;
   const paint = paintWith(io.colors);
   if (!quiet) announce(header, experiment.units().length, choice, io);
-  const line = new ProgressLine(io.tty && !quiet ? (text) => io.err(text) : undefined);
+  const show = io.tty && !quiet ? (text: string): void => io.err(text) : undefined;
+  const line = new ProgressLine(show);
   const stop = stopSignal();
   let labRun: WorldRun;
   let simRun: WorldRun;
@@ -100,11 +102,9 @@ export async function runExperiment(
       signal,
       onProgress: (progress) => line.update(progress),
     });
+    line.end();
     labRun = { scenario: lab, records };
-    simRun = {
-      scenario: sim,
-      records: await runScenario(sim, { jobs: availableParallelism(), script, signal }),
-    };
+    simRun = { scenario: sim, records: await simulate(sim, script, signal, show) };
   } finally {
     stop.release();
     line.end();
@@ -118,6 +118,18 @@ export async function runExperiment(
   io.out(`${tablesText(tables, paint)}`);
   for (const sentence of left) io.out(`\n${sentence}\n`);
   if (files.length > 0) io.out(`\nWritten: ${files.join(', ')}\n`);
+}
+
+async function simulate(
+  scenario: Scenario,
+  script: string,
+  signal: AbortSignal,
+  show: ((text: string) => void) | undefined,
+): Promise<TrialRecord[]> {
+  const line = new ProgressLine(show);
+  const onProgress = (progress: Progress): void => line.update(progress);
+  const jobs = availableParallelism();
+  return runScenario(scenario, { jobs, script, signal, onProgress }).finally(() => line.end());
 }
 
 function announce(header: LabHeader, units: number, { labs }: LabRunChoice, io: LabIo): void {

@@ -15,6 +15,9 @@ export interface LabRunOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
+/** Between two words about progress, milliseconds. */
+const TICK = 500;
+
 /**
  * All trials of an experiment in namespaces, in order. Several labs share the work, and each is kept alive over as many
  * trials as its settings serve.
@@ -29,7 +32,7 @@ export async function runInLab(
   // What takes long first, but what shares a lab's settings together.
   queue.sort((a, b) => b.unit.seconds - a.unit.seconds || a.index - b.index);
   const results = new Array<readonly TrialRecord[]>(units.length);
-  const tell = tracker(units, options.onProgress);
+  const tracker = new Tracker(units, options.onProgress);
   const failed = new AbortController();
   const signal = AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]);
   const worker = async (number: number): Promise<void> => {
@@ -50,8 +53,9 @@ export async function runInLab(
           made = JSON.stringify(settings);
         }
         bed.check();
+        tracker.begun(task.unit);
         results[task.index] = await experiment.run(bed, task.unit);
-        tell(task.unit);
+        tracker.ended(task.unit);
       }
     } catch (error) {
       failed.abort();
@@ -61,7 +65,9 @@ export async function runInLab(
     }
   };
   const count = Math.max(1, Math.min(options.labs, units.length));
+  const clock = setInterval(() => tracker.tell(), TICK);
   const ended = await Promise.allSettled(Array.from({ length: count }, (_, i) => worker(i)));
+  clearInterval(clock);
   const errors = ended.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
   // The others were interrupted because of the first.
   const aborted = (error: unknown): boolean =>
@@ -71,18 +77,40 @@ export async function runInLab(
   return results.flatMap((records) => [...records]);
 }
 
-/** Tells how much of the expected time is over. */
-function tracker(
-  units: readonly LabUnit[],
-  listener: ((progress: Progress) => void) | undefined,
-): (unit: LabUnit) => void {
-  const all = units.reduce((sum, { seconds }) => sum + seconds, 0);
-  const size = ({ first, last }: LabUnit): number => last - first + 1;
-  const allTrials = units.reduce((sum, unit) => sum + size(unit), 0);
-  let [done, trials] = [0, 0];
-  return (unit) => {
-    done += unit.seconds;
-    trials += size(unit);
-    listener?.({ done: done / all, trials, allTrials });
-  };
+/** How much of the expected time is over; a trial that takes longer than expected is nearly over all the while. */
+class Tracker {
+  readonly #units: readonly LabUnit[];
+  readonly #listener: ((progress: Progress) => void) | undefined;
+  readonly #running = new Map<LabUnit, number>();
+  readonly #done = new Set<LabUnit>();
+
+  constructor(units: readonly LabUnit[], listener: ((progress: Progress) => void) | undefined) {
+    this.#units = units;
+    this.#listener = listener;
+  }
+
+  begun(unit: LabUnit): void {
+    this.#running.set(unit, performance.now());
+  }
+  ended(unit: LabUnit): void {
+    this.#running.delete(unit);
+    this.#done.add(unit);
+    this.tell();
+  }
+
+  tell(): void {
+    const now = performance.now();
+    let [all, over, trials, allTrials] = [0, 0, 0, 0];
+    for (const unit of this.#units) {
+      const { first, last, seconds } = unit;
+      all += seconds;
+      allTrials += last - first + 1;
+      const since = this.#running.get(unit);
+      if (since !== undefined) over += Math.min(0.95 * seconds, (now - since) / 1_000);
+      if (!this.#done.has(unit)) continue;
+      over += seconds;
+      trials += last - first + 1;
+    }
+    this.#listener?.({ done: over / all, trials, allTrials });
+  }
 }

@@ -37,7 +37,7 @@ export interface Mark {
 /** Pixels for a legend: what its longest label takes, within limits. */
 const legendWidth = (curves: readonly { readonly label: string }[], least = 150): number => {
   const longest = Math.max(0, ...curves.map(({ label }) => label.length));
-  return Math.min(380, Math.max(least, 40 + 5.6 * longest));
+  return Math.min(380, Math.max(least, 40 + 6.2 * longest));
 };
 
 /** Round numbers on an even axis from 0. */
