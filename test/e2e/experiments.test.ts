@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { compareRuns, type WorldRun } from '../../src/lab/experiments/compare.js';
 import { bindLab } from '../../src/lab/experiments/index.js';
@@ -38,6 +42,16 @@ function simulate(of: ScenarioOf<'exploration'>): WorldRun {
   const experiment = bind(of);
   return { scenario: of, records: experiment.units().flatMap((unit) => [...experiment.run(unit)]) };
 }
+
+const REHOME = fileURLToPath(new URL('../../bin/rehome.js', import.meta.url));
+const QUICK = `
+experiment = "exploration"
+trials = 1
+[timers]
+send_timeout = "1s"
+[exploration]
+broken = [2]
+`;
 
 const beyond = (lab: WorldRun, sim: WorldRun): string[] =>
   compareRuns(lab, sim, LEVEL)
@@ -80,4 +94,47 @@ describe.skipIf(needsTun() !== undefined)('an experiment with real hosts', () =>
       expect(beyond(lab, slower)).toEqual([expect.stringMatching(/^exploration n = 16/)]);
     },
   );
+
+  it('is a command, with data and figures of both worlds', { timeout: 60_000 }, () => {
+    const directory = mkdtempSync(`${tmpdir()}/rehome-lab-run-`);
+    try {
+      writeFileSync(`${directory}/quick.toml`, QUICK);
+      const out = `${directory}/out`;
+      const args = [REHOME, 'lab', 'run', `${directory}/quick.toml`, '--json', '--out', out];
+      const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+      expect(stderr).toBe('');
+      expect(status).toBe(0);
+      const { header, tables, files } = JSON.parse(stdout) as {
+        readonly header: object;
+        readonly tables: readonly { readonly title: string }[];
+        readonly files: readonly string[];
+      };
+      expect(header).toMatchObject({ schema: 'rehome.lab/1', identity: 'hba', left: [] });
+      expect(tables.map(({ title }) => title)).toContain(
+        'Lab and simulator: exploration time (median)',
+      );
+      const names = [
+        'quick-lab-and-sim-detection.svg',
+        'quick-lab-and-sim-exploration.svg',
+        'quick-lab-cdf.svg',
+        'quick-lab.jsonl',
+        'quick.jsonl',
+      ];
+      expect(readdirSync(out).sort()).toEqual(names);
+      expect([...files].sort()).toEqual(names.map((name) => `${out}/${name}`));
+      const lines = (name: string): unknown[] =>
+        readFileSync(`${out}/${name}`, 'utf8')
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line) as unknown);
+      const [first, ...records] = lines('quick-lab.jsonl');
+      expect(first).toEqual(header);
+      expect(records).toEqual([expect.objectContaining({ trial: 1, n: 2 })]);
+      expect(Object.keys(records[0] as object)).toEqual(
+        Object.keys(lines('quick.jsonl')[1] as object),
+      );
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
 });

@@ -41,6 +41,14 @@ export function bedSettings(
       'rules',
     );
   }
+  const strategy: string | undefined = scenario.strategy;
+  if (strategy !== undefined && strategy !== 'shuffle') {
+    throw new RehomeError(
+      'REHOME_E_SCENARIO',
+      `the lab's daemons take the path strategy of their profile, not ${strategy}: leave the key out, or use \`rehome sim run\``,
+      strategy,
+    );
+  }
   const overrides = { ...scenario.timers, ...timers } as Readonly<
     Record<string, number | undefined>
   >;
