@@ -29,8 +29,9 @@ import type { BedSettings } from './settings.js';
 const ESTABLISH_MS = 15_000;
 const STEP = 10;
 
-/** A wait that ends when the run is interrupted. */
-export type Pause = (milliseconds: number) => Promise<void>;
+/** Not `main`, which is what `rehome lab cut` and `status` speak to. */
+const nextId = (): string => `x${process.pid.toString(36)}n${(++labs).toString(36)}`;
+let labs = 0;
 
 /**
  * One lab that trials are done in, one after the other, each with a context of its own: the lab's counterpart of the
@@ -51,9 +52,8 @@ export class LabBed {
 
   private constructor(
     lab: Lab,
-    flows: Flows,
+    { flows, crowd }: Furniture,
     settings: BedSettings,
-    crowd: Crowd | undefined,
     signal: AbortSignal | undefined,
   ) {
     this.lab = lab;
@@ -72,30 +72,13 @@ export class LabBed {
   /** @throws SyscallError, RehomeError REHOME_E_LAB_DAEMON, REHOME_E_TRAFFIC */
   static async start(settings: BedSettings, seed: string, signal?: AbortSignal): Promise<LabBed> {
     const { daemon, paths, absent } = settings;
-    let flows: Flows | undefined;
-    let crowd: Crowd | undefined;
+    let furniture: Furniture | undefined;
     const prepare = async (started: Lab): Promise<void> => {
-      flows = await Flows.start(started);
-      if (settings.crowd === undefined) return;
-      const uplinks = (host: Host): Uplink[] =>
-        UPLINKS.filter((uplink) => !absent.includes(uplinkName(host, uplink)));
-      const both = { A: uplinks('A'), B: uplinks('B') };
-      crowd = gatherCrowd(started, settings.crowd, both, new SeededRandom(`${seed}/crowd`));
-      for (const host of HOSTS)
-        await flows.hold(
-          host,
-          crowd[host].flatMap((set) => set.slice(0, 1)),
-        );
+      furniture = await furnish(started, settings, seed);
     };
-    const lab = await Lab.start({ daemon, paths, absent, seed, prepare });
-    try {
-      for (const host of HOSTS) simplify(lab, host);
-      if (flows === undefined) throw new RangeError('prepared nothing');
-      return new LabBed(lab, flows, settings, crowd, signal);
-    } catch (error) {
-      await lab.stop();
-      throw error;
-    }
+    const lab = await Lab.start({ id: nextId(), daemon, paths, absent, seed, prepare });
+    if (furniture === undefined) throw new RangeError('a lab that was not prepared');
+    return new LabBed(lab, furniture, settings, signal);
   }
 
   async stop(): Promise<void> {
@@ -165,7 +148,7 @@ export class LabBed {
   /** Stops paths without a word; what happens from then on is watched. @returns when, monotonic milliseconds */
   async cut(paths: readonly PathRef[]): Promise<number> {
     const at = await this.lab.cut(paths.map((path) => this.#pathOf(path)));
-    this.begin(at);
+    this.#begin(at);
     return at;
   }
 
@@ -174,7 +157,7 @@ export class LabBed {
   }
 
   /** What happens from now on is watched: the failure was at this time. Daemons tell whole milliseconds. */
-  begin(at: number): void {
+  #begin(at: number): void {
     this.#cutAt = Math.floor(at);
     this.watch.begin(ms(this.#cutAt));
     this.#failedAt = at;
@@ -197,11 +180,11 @@ export class LabBed {
   }
 
   /** @throws RehomeError REHOME_E_ABORTED when the run is interrupted meanwhile */
-  readonly pause: Pause = async (milliseconds) => {
+  async pause(milliseconds: number): Promise<void> {
     this.check();
     await sleep(milliseconds, undefined, { signal: this.#signal }).catch(() => undefined);
     this.check();
-  };
+  }
   check(): void {
     if (this.#signal?.aborted === true) {
       throw new RehomeError('REHOME_E_ABORTED', 'the run was interrupted; nothing was written');
@@ -243,6 +226,27 @@ export class LabBed {
     if (found === undefined) throw new RangeError(`${source} to ${destination} is no path here`);
     return found;
   }
+}
+
+/** What a lab has before its daemons start. */
+interface Furniture {
+  readonly flows: Flows;
+  readonly crowd: Crowd | undefined;
+}
+
+async function furnish(lab: Lab, settings: BedSettings, seed: string): Promise<Furniture> {
+  for (const host of HOSTS) simplify(lab, host);
+  const flows = await Flows.start(lab);
+  if (settings.crowd === undefined) return { flows, crowd: undefined };
+  const uplinks = (host: Host): Uplink[] =>
+    UPLINKS.filter((uplink) => !settings.absent.includes(uplinkName(host, uplink)));
+  const both = { A: uplinks('A'), B: uplinks('B') };
+  const crowd = gatherCrowd(lab, settings.crowd, both, new SeededRandom(`${seed}/crowd`));
+  for (const host of HOSTS) {
+    const first = crowd[host].flatMap((set) => set.slice(0, 1));
+    await flows.hold(host, first);
+  }
+  return { flows, crowd };
 }
 
 /**
