@@ -12,7 +12,7 @@ const CDFS: Readonly<
 > = {
   exploration: { title: 'exploration time', from: 0.001, to: 100 },
   detection: { title: 'detection time', from: 1, to: 50 },
-  gap: { title: 'longest gap of the transfer', from: 3, to: 8 },
+  gap: { title: 'longest gap of the transfer', from: 2, to: 10 },
   recovery: { title: 'recovery', from: 2, to: 5 },
   'round-trip': { title: 'round trip of the paths chosen', from: 0.005, to: 0.2 },
   'one-way': { title: 'one-way delay of the paths chosen', from: 0.005, to: 0.1 },
