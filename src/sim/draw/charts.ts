@@ -219,7 +219,8 @@ function dotPath({ x, y }: Canvas, curve: Curve, color: string): string[] {
   return [
     `<path d="M${d}" fill="none" stroke="${color}" stroke-width="1.6"${dash(curve)}/>`,
     ...drawn.map(
-      ([at, value]) => `<circle cx="${px(x(at))}" cy="${px(y(value))}" r="3.2" fill="${color}"/>`,
+      ([at, value]) =>
+        `<circle cx="${px(x(at))}" cy="${px(y(value))}" r="${curve.dashed === true ? 4.2 : 3.2}" ${curve.dashed === true ? `fill="#fff" stroke="${color}" stroke-width="2"` : `fill="${color}"`}/>`,
     ),
   ];
 }
