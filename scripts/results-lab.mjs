@@ -45,7 +45,7 @@ with the locators of its own set, between two daemons.
 
 With 1,000 flows the lab is **outside**, for want of a processor: two daemons, the emulator and 2,000 sockets share two of them
 with whatever else runs on the machine. Answers come late, so the timers of contexts that would have been answered send second and
-third probes, which makes it later still. Four runs of it were made: one while nothing else ran, with both processors busy in the second of the peak
+third probes, which makes it later still. Four runs of it were made: one while little else ran, with both processors busy in the second of the peak
 (4,583 probes, all back after 4.6 s: as the simulator), the others beside other work, load about 10 (5,955 to 9,194 probes, 7 to 16 s);
 the data here are of one of those. The simulator's hosts have processors that take no time: its storm is a lower bound for a host
 that has all contexts itself.`,
