@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 // Writes docs/results.md and its figures from the built-in scenarios: `npm run results` (some minutes on two cores).
 // `--check` runs nothing and fails when the scenarios, or what the engine makes of a reduced version of them
-// (test/sim/reduced.table.txt), are not those that docs/results.md was made from.
+// (test/sim/reduced.table.txt), or the lab's data are not those that docs/results.md was made from.
+// `--from-lab` makes the last section only, from docs/data/lab; `--lab` measures that data first (root, most of an hour).
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { labFiles, labSection, runLabs } from './results-lab.mjs';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const RESULTS = path.join(ROOT, 'docs/results.md');
@@ -85,12 +87,27 @@ function fingerprint() {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** The same, and when the lab's data change. */
+function labFingerprint() {
+  const hash = createHash('sha256').update(fingerprint());
+  for (const file of labFiles()) hash.update(path.basename(file)).update(fs.readFileSync(file));
+  return hash.digest('hex').slice(0, 16);
+}
+
 const mark = (/** @type {string} */ print) => `<!-- made from ${print} -->`;
+const labMark = () => `<!-- lab made from ${labFingerprint()} -->`;
 
 function check() {
-  if (String(readIf(RESULTS)).includes(mark(fingerprint()))) return;
+  const text = String(readIf(RESULTS));
+  /** @type {[string, string][]} */
+  const wanted = [
+    [mark(fingerprint()), 'npm run results'],
+    [labMark(), 'npm run results -- --from-lab'],
+  ];
+  const stale = wanted.find(([comment]) => !text.includes(comment));
+  if (stale === undefined) return;
   console.error(
-    'docs/results.md is stale: run `npm run results` and commit docs/results.md and docs/img/results',
+    `docs/results.md is stale: run \`${stale[1]}\` and commit docs/results.md and docs/img/results`,
   );
   process.exitCode = 1;
 }
@@ -142,13 +159,28 @@ async function generate() {
       ].join('\n\n'),
     );
   }
+  const lab = await labSection();
+  for (const [file, svg] of lab.images) images.set(file, svg);
   fs.rmSync(IMAGES, { recursive: true, force: true });
+  write([intro(runs[0].header), ...sections, mark(fingerprint())], lab.text, images);
+}
+
+/** The last section only; the others stay as they are, with the mark of what they were made from. */
+async function generateLab() {
+  const lab = await labSection();
+  const text = String(readIf(RESULTS));
+  const end = text.indexOf(' -->', text.indexOf('<!-- made from')) + ' -->'.length;
+  write([text.slice(0, end)], lab.text, lab.images);
+}
+
+function write(
+  /** @type {readonly string[]} */ parts,
+  /** @type {string} */ lab,
+  /** @type {Map<string, string>} */ images,
+) {
   fs.mkdirSync(IMAGES, { recursive: true });
   for (const [file, svg] of images) fs.writeFileSync(path.join(IMAGES, file), svg);
-  fs.writeFileSync(
-    RESULTS,
-    `${[intro(runs[0].header), ...sections].join('\n\n')}\n\n${mark(fingerprint())}\n`,
-  );
+  fs.writeFileSync(RESULTS, `${[...parts, lab, labMark()].join('\n\n')}\n`);
 }
 
 const intro = (
@@ -166,5 +198,8 @@ the paper's number and ours could come from one and the same source, both with t
 the difference of two shares; for a quantile, the share of ours that does not exceed the paper's value). About one verdict in
 twenty is wrong by chance.`;
 
-if (process.argv.includes('--check')) check();
+const asked = (/** @type {string} */ flag) => process.argv.includes(flag);
+if (asked('--lab')) runLabs();
+if (asked('--check')) check();
+else if (asked('--lab') || asked('--from-lab')) await generateLab();
 else await generate();

@@ -7,6 +7,8 @@ import { hostInterface } from './topology.js';
 /** What a lab host's daemon is told besides the lab's own facts. */
 export interface DaemonSettings {
   readonly profile: ReapProfileName;
+  /** Default: that of the profile. */
+  readonly strategy?: string;
   /** How the hosts prove their locators. Default: hba, as in docs/config.md. */
   readonly identity?: SecurityMode;
   /** Default: the daemon's own. */
@@ -40,6 +42,7 @@ export function daemonConfig(
   return [
     '# Written by `rehome lab`.',
     `profile = ${toml(settings.profile)}`,
+    ...(settings.strategy === undefined ? [] : [`strategy = ${toml(settings.strategy)}`]),
     ...(identity === 'none'
       ? ['security = "none"', 'force_insecure = true']
       : [`identity = ${toml(identity)}`]),

@@ -41,6 +41,8 @@ export interface LabOptions {
   readonly absent?: readonly string[];
   /** A third host, X, from which anything can be sent to A and B. */
   readonly stranger?: boolean;
+  /** Done when the hosts are there and before their daemons start. */
+  readonly prepare?: (lab: Lab) => Promise<void>;
 }
 
 /** Where payload goes now: A's packets and B's. */
@@ -90,6 +92,7 @@ export class Lab {
         options.paths ?? {},
       );
       for (const host of options.daemons ?? HOSTS) lab.addDaemon(host, options.daemon);
+      await options.prepare?.(lab);
       await Promise.all([...lab.daemons.values()].map((daemon) => daemon.start()));
       if (options.daemon.identity !== 'none') await lab.learnAddresses();
       return lab;
@@ -146,6 +149,11 @@ export class Lab {
         await sleep(25);
       }
     }
+  }
+
+  /** Where a host's daemon keeps its addresses. */
+  stateDirectory(host: Host): string {
+    return `${this.entry.directory}/${host}.state`;
   }
 
   runsRehome(host: Host): boolean {

@@ -115,20 +115,44 @@ export function quantileInterval(values: readonly number[], p: number): Interval
 export const shareBelow = (values: readonly number[], x: number): number =>
   values.filter((v) => v <= x).length / values.length;
 
-/** The largest distance between two cumulative distributions (Kolmogorov and Smirnov). */
-export function distance(a: readonly number[], b: readonly number[]): number {
+/**
+ * The largest distance between two cumulative distributions (Kolmogorov and Smirnov). With a `tolerance`, values that
+ * differ by no more than it count as equal: the least distance that samples have which are moved by up to so much. Two
+ * samples of one distribution, each value of one late by up to the tolerance, are no further apart than without delay.
+ */
+export function distance(a: readonly number[], b: readonly number[], tolerance = 0): number {
   const [x, y] = [sorted(a), sorted(b)];
-  let most = 0;
-  let [i, j] = [0, 0];
-  while (i < x.length && j < y.length) {
-    const at = Math.min(x[i] ?? Infinity, y[j] ?? Infinity);
-    while (i < x.length && (x[i] ?? Infinity) <= at) i++;
-    while (j < y.length && (y[j] ?? Infinity) <= at) j++;
-    most = Math.max(most, Math.abs(i / x.length - j / y.length));
+  return Math.max(0, ahead(x, y, tolerance), ahead(y, x, tolerance));
+}
+
+/** The most that the share of `x` up to a value exceeds that of `y` up to the same and `tolerance` more. Both sorted. */
+function ahead(x: readonly number[], y: readonly number[], tolerance: number): number {
+  let most = -Infinity;
+  let j = 0;
+  for (const [i, value] of x.entries()) {
+    while (j < y.length && (y[j] ?? Infinity) <= value + tolerance) j++;
+    most = Math.max(most, (i + 1) / x.length - j / y.length);
   }
   return most;
 }
 
-/** The distance that two samples of one distribution exceed in 5 % of all cases. */
-export const allowedDistance = (n1: number, n2: number): number =>
-  1.3581015 * Math.sqrt((n1 + n2) / (n1 * n2));
+/** The distance that two samples of one distribution exceed in a share `level` of all cases (Smirnov's limit). */
+export const allowedDistance = (n1: number, n2: number, level = 0.05): number =>
+  Math.sqrt(-Math.log(level / 2) / 2) * Math.sqrt((n1 + n2) / (n1 * n2));
+
+/**
+ * Whether two numbers of events, in so much time each, could come from one rate: the chance that, of all of them, as
+ * many or more extreme numbers fall into the first time (binomial, two-sided) is at least `level`.
+ */
+export function sameRate(
+  k1: number,
+  time1: number,
+  k2: number,
+  time2: number,
+  level = 0.05,
+): boolean {
+  const p = time1 / (time1 + time2);
+  const atMost = binomialBelow(k1, k1 + k2, p);
+  const atLeast = k1 === 0 ? 1 : 1 - binomialBelow(k1 - 1, k1 + k2, p);
+  return 2 * Math.min(atMost, atLeast) >= level;
+}

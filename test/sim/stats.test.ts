@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../src/sim/random.js';
 import {
@@ -10,6 +11,7 @@ import {
   proportion,
   quantile,
   quantileInterval,
+  sameRate,
 } from '../../src/sim/stats.js';
 
 /** Values from the literature and from tables, not from this code. */
@@ -87,7 +89,69 @@ describe('distance of distributions', () => {
     expect(distance([1, 2], [3, 4])).toBe(1);
     expect(distance([1, 2, 3, 4], [3, 4, 5, 6])).toBe(0.5);
   });
+  it('is what scipy.stats.ks_2samp finds', () => {
+    const a = [
+      0.61, 0.29, 0.06, 0.59, -1.73, -0.74, 0.51, -0.56, 0.39, 1.64, 0.05, -0.06, 0.64, -0.82, 0.37,
+      1.77, 1.09, -1.28, 2.36, 1.31, 1.05, -0.32, -0.4, 1.06, -2.47,
+    ];
+    const b = [2.1, 0.4, 3.3, 1.2, -0.5, 0.9, 1.7, 2.6, 0.2, 1.1];
+    expect(distance(a, b)).toBeCloseTo(0.44, 10);
+    expect(distance(b, a)).toBeCloseTo(0.44, 10);
+  });
+  it('does not see differences within the tolerance, and all others', () => {
+    expect(distance([1, 2, 3], [1.4, 2.4, 3.4])).toBeCloseTo(1 / 3, 10);
+    expect(distance([1, 2, 3], [1.4, 2.4, 3.4], 0.5)).toBe(0);
+    expect(distance([1, 2, 3], [0.6, 1.6, 2.6], 0.5)).toBe(0);
+    expect(distance([1, 2], [3, 4], 0.9)).toBe(1);
+    expect(distance([1, 2], [3, 4], 1)).toBe(0.5);
+    expect(distance([5, Infinity], [5, 5], 10)).toBe(0.5);
+    expect(distance([5, Infinity], [Infinity, 5], 10)).toBe(0);
+  });
+  it('with a tolerance, is never more than without, and 0 for a shift by it', () => {
+    const values = fc.array(fc.double({ min: 0, max: 100, noNaN: true }), { minLength: 1 });
+    fc.assert(
+      fc.property(values, values, fc.double({ min: 0, max: 50, noNaN: true }), (a, b, by) => {
+        expect(distance(a, b, by)).toBeLessThanOrEqual(distance(a, b) + 1e-12);
+        expect(distance(a, b, by)).toBeCloseTo(distance(b, a, by), 12);
+        const late = a.map((v, i) => v + (i % 2) * by);
+        expect(distance(a, late, by * 1.000001 + 1e-9)).toBeLessThan(1e-12);
+      }),
+    );
+  });
   it('allows 0.136 for 200 against 200', () => {
     expect(allowedDistance(200, 200)).toBeCloseTo(0.1358, 4);
+  });
+  it("allows Smirnov's limits at other levels (scipy.stats.kstwobign)", () => {
+    // n1 = n2 = 2: the square root is 1.
+    expect(allowedDistance(2, 2, 0.01)).toBeCloseTo(1.62762, 4);
+    expect(allowedDistance(2, 2, 0.001)).toBeCloseTo(1.94947, 4);
+  });
+  it('is exceeded by two samples of one distribution in 5 % of all cases, by late ones no oftener', () => {
+    const random = new SeededRandom('smirnov');
+    const sample = (n: number, late: number) =>
+      Array.from({ length: n }, () => 1_000 * random.uniform() ** 2 + late * random.uniform());
+    const share = (late: number, tolerance: number) => {
+      let beyond = 0;
+      for (let i = 0; i < 2_000; i++) {
+        const d = distance(sample(30, late), sample(200, 0), tolerance);
+        if (d > allowedDistance(30, 200)) beyond++;
+      }
+      return beyond / 2_000;
+    };
+    expect(share(0, 0)).toBeGreaterThan(0.025);
+    expect(share(0, 0)).toBeLessThan(0.06);
+    expect(share(30, 30)).toBeLessThan(0.06);
+    expect(share(300, 30)).toBeGreaterThan(0.5);
+  });
+});
+
+describe('rates', () => {
+  it('are compared by the binomial test (scipy.stats.binomtest)', () => {
+    expect(sameRate(3, 1, 12, 1)).toBe(false); // p = 0.035
+    expect(sameRate(3, 1, 12, 1, 0.03)).toBe(true);
+    expect(sameRate(5, 10, 20, 60)).toBe(true); // p = 0.39
+    expect(sameRate(2, 10, 60, 60)).toBe(false); // p = 0.0096
+    expect(sameRate(0, 10, 0, 60)).toBe(true);
+    expect(sameRate(0, 10, 100, 60)).toBe(false);
   });
 });

@@ -11,6 +11,7 @@ Examples:
   rehome lab failover                     cut the path in use and watch the session go on
   rehome lab failover --break 16          leave 2 of 18 one-way paths
   rehome lab failover --traffic iperf3 --out out/
+  rehome lab run exploration --out out/   figure 5 of the paper with real hosts, the simulator's curve behind
   rehome lab shell A                      a shell in host A; in another terminal:
   rehome lab cut current                  ... cut what is in use (also a1>b2, a1<>b2, a1, all)
   rehome lab restore all`;
@@ -29,6 +30,12 @@ const within =
     if (text.trim() !== '' && value >= from && value <= to) return value;
     throw new InvalidArgumentError(`want ${what}, ${from} to ${to}.`);
   };
+
+const whole = (text: string): number => {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= 10_000) return value;
+  throw new InvalidArgumentError('want a whole number from 1 to 10000.');
+};
 
 /** The options that say what the network is like. */
 function networkOptions(command: Command): Command {
@@ -95,6 +102,33 @@ export const registerLab: Register = (program, io) => {
     .action(async (host: 'A' | 'B', options) => {
       const { shell } = await import('../../lab/commands/shell.js');
       process.exitCode = await shell(host, options, io);
+    });
+
+  lab
+    .command('run')
+    .addArgument(
+      new Argument('<experiment>', 'a name that `rehome sim list` shows, or a .toml file'),
+    )
+    .description('an experiment with real hosts, and how far the simulator is from it')
+    .option('--trials <n>', 'trials for each case; fewer than in the simulator by default', whole)
+    .option('--seed <text>', 'of which paths are cut, and when')
+    .addOption(
+      new Option('--profile <name>', 'timers and rules of the daemons').choices(
+        Object.keys(REAP_PROFILES),
+      ),
+    )
+    .addOption(
+      new Option('--identity <kind>', 'how the hosts prove their locators; none: not at all')
+        .choices(['hba', 'hybrid', 'cga', 'none'])
+        .default('hba'),
+    )
+    .option('--labs <n>', 'labs at the same time: two daemons and an emulator each', whole, 4)
+    .option('--out <dir>', 'write results (JSON lines) and figures (SVG) of both worlds there')
+    .option('--json', 'print JSON')
+    .action(async (experiment: string, options) => {
+      const { runExperiment } = await import('../../lab/commands/run.js');
+      const { compiledScript } = await import('../../daemon/compiled.js');
+      await runExperiment(experiment, options, io, compiledScript('sim/run/worker'));
     });
 
   for (const [name, description] of [

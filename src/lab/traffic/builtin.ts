@@ -30,6 +30,7 @@ export class BuiltinTraffic implements Traffic {
   readonly gaps: readonly Gap[];
   failure: string | undefined;
   private readonly sender: ChildProcess;
+  private readonly receiver: ChildProcess;
   private readonly done: Promise<[Of<'done'>, Of<'done'>]>;
 
   private constructor(
@@ -38,6 +39,7 @@ export class BuiltinTraffic implements Traffic {
     seen: { startedAt: number; samples: readonly Sample[]; gaps: readonly Gap[] },
   ) {
     this.sender = sender.child;
+    this.receiver = receiver.child;
     this.startedAt = seen.startedAt;
     this.samples = seen.samples;
     this.gaps = seen.gaps;
@@ -73,6 +75,13 @@ export class BuiltinTraffic implements Traffic {
     ]);
     const { at } = await sender.first('connected');
     return new BuiltinTraffic(sender, receiver, { startedAt: at, samples, gaps });
+  }
+
+  /** Ends both programs at once, whatever is on its way; for who only wanted the network to be used. */
+  async abandon(): Promise<void> {
+    this.receiver.kill(); // first, so that the sender's kernel learns that nobody listens
+    this.sender.kill();
+    await this.done.catch(() => undefined);
   }
 
   async finish(timeoutMs: number): Promise<TrafficResult> {

@@ -9,7 +9,12 @@ export function tablesText(tables: readonly Table[], paint: Paint): string {
     .join('\n');
 }
 
-function tableText({ title, against = 'paper', rows }: Table, paint: Paint): string {
+const HEADINGS = { ours: 'ours', error: '95 %' };
+
+function tableText(
+  { title, against = 'paper', headings = HEADINGS, rows }: Table,
+  paint: Paint,
+): string {
   const compared = rows.some(({ paper }) => paper !== null);
   const cells = rows.map(({ measure, paper, ours, error, verdict }) => [
     measure,
@@ -18,7 +23,8 @@ function tableText({ title, against = 'paper', rows }: Table, paint: Paint): str
     error === null ? '' : `[${error}]`,
     verdict === 'shown' ? '' : verdict,
   ]);
-  const head = ['', ...(compared ? [against] : []), 'ours', '[95 %]', ''];
+  const { ours: own, error: spread } = headings;
+  const head = ['', ...(compared ? [against] : []), own, `[${spread}]`, ''];
   const widths = head.map((_, i) =>
     Math.max(...[head, ...cells].map((row) => (row[i] ?? '').length)),
   );
@@ -43,7 +49,7 @@ const VERDICTS = { within: 'within', outside: '**outside**', shown: '' } as cons
 export function tablesMarkdown(tables: readonly Table[]): string {
   return tables
     .filter(({ rows }) => rows.length > 0)
-    .map(({ title, against = 'paper', rows }) => {
+    .map(({ title, against = 'paper', headings = HEADINGS, rows }) => {
       const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
       const compared = rows.some(({ paper }) => paper !== null);
       const body = rows.map(({ measure, paper, ours, error, verdict }) =>
@@ -58,8 +64,8 @@ export function tablesMarkdown(tables: readonly Table[]): string {
       const head = [
         '',
         ...(compared ? [against] : []),
-        'ours',
-        '95 %',
+        headings.ours,
+        headings.error,
         ...(compared ? ['verdict'] : []),
       ];
       return `${[title, '', line(head), line(head.map(() => '---')), ...body].join('\n')}\n`;

@@ -47,6 +47,8 @@ export interface Table {
   readonly title: string;
   /** What the rows' `paper` is. Default: the paper's number. */
   readonly against?: string;
+  /** What `ours` and `error` are. Default: ours, and its 95 % interval. */
+  readonly headings?: { readonly ours: string; readonly error: string };
   readonly rows: readonly Row[];
 }
 

@@ -24,7 +24,8 @@ export function writeResults(directory: string, results: Results): string {
   return file;
 }
 
-const fileName = ({ name }: RunHeader): string => basename(name).replace(/\.toml$/, '');
+const fileName = ({ name, schema }: RunHeader): string =>
+  `${basename(name).replace(/\.toml$/, '')}${schema === 'rehome.lab/1' ? '-lab' : ''}`;
 
 /**
  * Reads a results file.
@@ -48,12 +49,13 @@ export function readResults(file: string): Results {
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as unknown);
     const { schema } = header as Partial<RunHeader>;
-    if (schema !== 'rehome.sim/1') throw new TypeError(`schema ${String(schema)}`);
+    if (schema !== 'rehome.sim/1' && schema !== 'rehome.lab/1')
+      throw new TypeError(`schema ${String(schema)}`);
     return { header: header as RunHeader, records: records as TrialRecord[] };
   } catch (cause) {
     throw new RehomeError(
       'REHOME_E_RESULTS',
-      `${file} is not a results file: name a .jsonl file that \`rehome sim run --out\` wrote`,
+      `${file} is not a results file: name a .jsonl file that \`rehome sim run --out\` or \`rehome lab run --out\` wrote`,
       file,
       { cause },
     );

@@ -7,7 +7,8 @@ import type { Json } from '../experiments/types.js';
 
 /** The first line of a results file: all it takes to make the others again. */
 export interface RunHeader {
-  readonly schema: 'rehome.sim/1';
+  /** Where the trials were done: in the simulator, or in namespaces by `rehome lab run`. */
+  readonly schema: 'rehome.sim/1' | 'rehome.lab/1';
   readonly name: string;
   readonly seed: string;
   /** The command line that gives the same trials. */
