@@ -21,6 +21,8 @@ export interface LookoutHost {
   /** One of our addresses over that exit, which this peer was told of; undefined: there is none. */
   ownLocator(context: Contacted, exit: string): Address | undefined;
   ping(context: Contacted, pair: LocatorPair): void;
+  /** A ping over its current pair was answered. */
+  confirmed(context: Contacted): void;
   explore(context: Contacted, why: string): void;
   move(context: Contacted, to: LocatorPair, why: string): void;
   /** Which exits are dead has changed. */
@@ -131,6 +133,7 @@ export class Lookout {
     vigil.answersPings = true;
     if (!samePair(pair, context.s.pair)) return;
     vigil.pings.add(rtt);
+    this.#host.confirmed(context);
     if (vigil.inquiry) vigil.doubted();
     this.heard(context, now);
   }

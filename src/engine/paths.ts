@@ -287,6 +287,7 @@ export class Paths {
       ping: (context, pair) => {
         shim6.ping(context, pair, this.#now);
       },
+      confirmed: (context) => this.#reach.get(context.id)?.reap.confirmed(),
       explore: (context, why) => {
         this.#reach.get(context.id)?.reap.explore(why, this.#now);
         touch(context);

@@ -21,7 +21,8 @@ export interface BoundInput {
 export function recoveryBound(input: BoundInput): number {
   const { constants, pairs, contexts, interval, delay, budget } = input;
   const { sendTimeout, sendJitter, maxProbeTimeout, initialProbeTimeout, probeJitter } = constants;
-  const noticed = interval + sendTimeout * (1 + sendJitter);
+  // The first expiry may be put off by an answer to a ping.
+  const noticed = 2 * (interval + sendTimeout * (1 + sendJitter));
   // A pair may be the first of one round and the last of the next.
   const longestRound = (2 * pairs - 1) * maxProbeTimeout * (1 + probeJitter);
   const waiting = budget === undefined ? 0 : (contexts * (2 * pairs - 1) * 1_000) / budget;

@@ -30,6 +30,7 @@ export class Reap {
   #keepaliveTimeout: number;
   readonly #send = new SendTimer();
   readonly #keepalive = new KeepaliveTimer();
+  #isConfirmed = false;
   #probeNext: Millis | undefined;
   #exploration: Exploration | undefined;
   #lastRecovery: Recovery | undefined;
@@ -128,6 +129,7 @@ export class Reap {
 
   /** §6.1 */
   payloadReceived(at: Millis, now: Millis): void {
+    this.#isConfirmed = false;
     if (this.#state === 'exploring') return this.#heardWhileExploring('payload', now);
     this.#send.stop();
     if (this.#state === 'operational')
@@ -140,9 +142,20 @@ export class Reap {
       this.#keepalive.start(now, this.#keepaliveTimeout, this.#o.random);
   }
 
+  /**
+   * The peer has answered a question over the current pair: nothing has failed, its last packet was lost. Once only, until
+   * payload or a Keepalive comes, for that answer may have come by another way than those do.
+   */
+  confirmed(): void {
+    if (this.#state !== 'operational' || this.#isConfirmed) return;
+    this.#isConfirmed = true;
+    this.#send.stop();
+  }
+
   /** §6.6 */
   keepaliveReceived(now: Millis): void {
     this.stats.keepalivesReceived++;
+    this.#isConfirmed = false;
     if (this.#state === 'exploring') return this.#heardWhileExploring('keepalive', now);
     this.#send.stop();
   }

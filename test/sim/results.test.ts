@@ -9,7 +9,9 @@ import type { Scenario } from '../../src/sim/scenario/schema.js';
 
 /** The built-in scenarios, small enough for every test run. */
 function reduced(name: string): Scenario {
-  const { scenario: s } = loadScenario(name);
+  const [file = name, profile] = name.split(' ');
+  const { scenario } = loadScenario(file);
+  const s = profile === 'fast' ? { ...scenario, profile: 'fast' as const } : scenario;
   switch (s.experiment) {
     case 'exploration':
       return { ...s, trials: 30, exploration: { ...s.exploration, broken: [1, 2, 9, 16] } };
@@ -33,7 +35,10 @@ function reduced(name: string): Scenario {
   }
 }
 
-const NAMES = ['survival', 'exploration', 'selection', 'detection', 'storm', 'asymmetric'];
+const NAMES = [
+  ...['survival', 'exploration', 'selection', 'detection', 'storm', 'asymmetric'],
+  ...['exploration fast', 'selection fast', 'detection-fast', 'storm-fast', 'server'],
+];
 
 describe('the experiments, reduced', () => {
   it('give the stored numbers: `npx vitest run test/sim/results.test.ts -u` after a change that is meant, then `npm run results`', async () => {

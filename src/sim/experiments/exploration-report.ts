@@ -63,7 +63,26 @@ export function explorationTables(scenario: Scenario, records: readonly TrialRec
   return [
     { title: 'Exploration time at one host, beside the paper', rows },
     { title: 'Exploration time by n', rows: [...times].flatMap(([n, v]) => quantiles(n, v)) },
+    {
+      title: 'Probes that both hosts send, mean',
+      rows: [...times.keys()].map((n) => sent(n, records)),
+    },
   ];
+}
+
+/** Pings come before: a host that asks does not know yet that it will explore. */
+function sent(n: number, records: readonly TrialRecord[]): Row {
+  const of = records.filter((r) => r['n'] === n);
+  const mean = (values: readonly number[]): string =>
+    (values.reduce((a, b) => a + b, 0) / values.length).toFixed(1);
+  const probes = of.map((r) => {
+    const { A, B } = r['probes'] as { readonly A: number; readonly B: number };
+    return A + B;
+  });
+  const pings = of.map((r) => (r['pings'] as number | undefined) ?? 0);
+  const ours = of.length === 0 ? '-' : mean(probes);
+  const also = pings.some((p) => p > 0) ? `, after ${mean(pings)} pings` : '';
+  return { measure: `n = ${n}`, paper: null, ours: ours + also, error: null, verdict: 'shown' };
 }
 
 function quantiles(n: number, values: readonly number[]): Row[] {

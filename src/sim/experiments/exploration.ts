@@ -47,10 +47,12 @@ function runTrial(scenario: Scenario, unit: Unit, trial: number, hooks: Hooks): 
   const cutAt = bed.world.clock.now();
   bed.watch.begin(cutAt);
   bed.stop(cut);
+  const pinged = bed.pings();
   hooks.onNote?.(`cut ${cut.map((p) => bed.nameOf(p)).join(' ')}`);
   bed.awaitRecovery(addMs(cutAt, scenario.exploration.patience));
   const { watch } = bed;
   const after = bed.inUse();
+  const pings = bed.pings() - pinged;
   return {
     trial,
     n,
@@ -59,6 +61,8 @@ function runTrial(scenario: Scenario, unit: Unit, trial: number, hooks: Hooks): 
     explorationMs: { A: round(watch.exploration('A')), B: round(watch.exploration('B')) },
     togetherMs: round(watch.together),
     probes: { A: watch.probes('A'), B: watch.probes('B') },
+    /** Of both, from the cut on. */
+    pings,
     after: { AtoB: bed.nameOf(after.AtoB), BtoA: bed.nameOf(after.BtoA) },
   };
 }

@@ -92,6 +92,11 @@ export class Testbed {
     return [this.a, this.b].reduce((n, h) => n + (h.engine?.counters()['sent-probe'] ?? 0), 0);
   }
 
+  /** Pings sent so far by both. */
+  pings(): number {
+    return [this.a, this.b].reduce((n, h) => n + (h.engine?.counters()['pings-sent'] ?? 0), 0);
+  }
+
   /** Waits until both are Operational again after `watch.begin`; false: not by `until`. */
   awaitRecovery(until: Millis): boolean {
     return this.world.clock.runWhile(until, () => this.watch.allBack);
