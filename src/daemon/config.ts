@@ -9,6 +9,7 @@ import type { IdentityKind } from './identity/record.js';
 import type { Vocabulary } from './config/issues.js';
 import { FileSchema, knownKeys, wantOf, type FileConfig } from './config/schema.js';
 import { applyTimers, timerWarnings } from './config/timers.js';
+import { samConfig, type SamDaemonConfig } from './config/sam.js';
 import { parseToml } from './config/toml.js';
 
 export { ConfigError, formatIssue, type ConfigIssue } from './config/issues.js';
@@ -68,6 +69,8 @@ export interface DaemonConfig {
   readonly log: LogConfig;
   readonly dataPath: { readonly kind: 'kernel'; readonly device: string };
   readonly addresses: AddressesConfig;
+  /** Undefined: no zones. */
+  readonly sam: SamDaemonConfig | undefined;
   /** What the RFCs recommend otherwise, and what is unsafe, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -142,6 +145,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
     log: { level: from.log?.level ?? 'info', format: from.log?.format ?? 'auto' },
     dataPath: { kind: from.dataplane?.kind ?? 'kernel', device: from.dataplane?.device ?? 'shim0' },
     addresses: addressesConfig(from),
+    sam: from.sam === undefined ? undefined : samConfig(from.sam),
     warnings: [
       ...(from.security === 'none' ? [INSECURE] : []),
       ...timerWarnings(constants).map((w) => w.message),

@@ -19,7 +19,7 @@ import { chooseLocators, type HostAddress } from './locators.js';
 import type { Log } from './log.js';
 import { UlidCare } from './ulid-care.js';
 import { version } from './version.js';
-import type { AddressWatch, OpenedDataPath, World } from './world.js';
+import type { AddressWatch, OpenedDataPath, OpenedSam, World } from './world.js';
 
 export interface DaemonOptions {
   readonly config: DaemonConfig;
@@ -49,6 +49,7 @@ export class Daemon {
   #driver!: HostDriver;
   #opened!: OpenedDataPath;
   #watch!: AddressWatch;
+  #sam: OpenedSam | undefined;
   #care: UlidCare | undefined;
   #keeper: IdentityKeeper | undefined;
   readonly #ending = new AbortController();
@@ -118,6 +119,7 @@ export class Daemon {
     const { world } = this.#options;
     world.check();
     this.#undoable('lock', world.lock());
+    this.#openSam();
     this.#watch = world.watchAddresses(
       (addresses) => this.#addressesChanged(addresses),
       (advertised) => this.#keeper?.prefixAdvertised(advertised),
@@ -130,6 +132,24 @@ export class Daemon {
     await this.#openControl();
     await this.#startKeeper();
     this.#announce();
+  }
+
+  /** @throws RehomeError REHOME_E_SAM_..., REHOME_E_NO_LINK, REHOME_E_FORWARDING, REHOME_E_DEVICE_TAKEN */
+  #openSam(): void {
+    const { sam, engine } = this.#config;
+    if (sam === undefined) return;
+    const opened = this.#options.world.openSam(sam, {
+      provable: engine.security !== 'none',
+      onEvent: ({ name, zone, interface: index, detail }) =>
+        this.#note('info', `sam-${name}`, {
+          ...(zone === undefined ? {} : { zone }),
+          ...(index === undefined ? {} : { ifindex: index }),
+          ...detail,
+        }),
+      onError: (error, during) => this.#reporter(during)(error),
+    });
+    this.#sam = opened;
+    this.#undoable('sam', () => opened.close());
   }
 
   /** @throws RehomeError REHOME_E_INSECURE, REHOME_E_STATE, REHOME_E_PRIVATE_KEY */
@@ -200,6 +220,9 @@ export class Daemon {
 
   /** What the configuration wants and the data path can serve. */
   #choose(addresses: readonly HostAddress[]): readonly LocalLocator[] {
+    // Routers forward; their own sessions are protected only where the configuration names interfaces.
+    const { sam, interfaces } = this.#config;
+    if (sam !== undefined && sam.role !== 'host' && interfaces.length === 0) return [];
     const chosen = chooseLocators(this.#config, addresses);
     const refused = insecure(this.#config, chosen);
     for (const { address } of refused.filter((l) => !this.#refusedGlobal.has(l.address))) {
@@ -243,7 +266,7 @@ export class Daemon {
 
   #announce(): void {
     for (const warning of this.#config.warnings) this.#log.warn(warning);
-    if (this.#locators.length === 0)
+    if (this.#locators.length === 0 && this.#sam === undefined)
       this.#log.warn('no address of this host may be a locator yet: see interfaces and prefixes');
     if (this.#locators.length === 1)
       this.#log.warn({ locator: this.#locators[0]?.address }, 'only one locator: nowhere to go');
@@ -256,6 +279,7 @@ export class Daemon {
         profile: this.#config.engine.profile,
         security: this.#config.engine.security,
         dataPath: this.#opened.dataPath.name,
+        ...(this.#config.sam === undefined ? {} : { sam: this.#config.sam.role }),
         locators: this.#locators.map((l) => l.address),
       },
       'ready',

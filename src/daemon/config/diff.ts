@@ -14,6 +14,7 @@ const AT_START = [
   'force_insecure',
   'state_dir',
   'addresses.',
+  'sam',
 ];
 
 function flat(value: unknown, path = ''): Map<string, string> {
