@@ -249,6 +249,7 @@ export class Daemon {
         reload: () => this.reload(),
         identity: () => this.#keeper,
         addresses: () => this.#watch.current(),
+        sam: () => this.#sam,
         version: version(),
         startedAt: this.#startedAt,
       },

@@ -1,10 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encapsulate } from '../../src/sam/encapsulation.js';
-import type { SamTable } from '../../src/sam/table.js';
-import { parseAddress } from '../../src/wire/address.js';
+import { delegate } from '../../src/sam/mapping.js';
+import type { SamTable, TableZone } from '../../src/sam/table.js';
+import { parseAddress, type Address } from '../../src/wire/address.js';
 import { buildIcmpError, ICMPV6_TYPE } from '../../src/wire/icmpv6.js';
 import { buildIpv6 } from '../../src/wire/ipv6.js';
-import { GLOBALS, LOCAL, mayPass, OUTER, TABLES, type Name } from '../sam/everybody.js';
+import { parsePrefix } from '../../src/wire/prefix.js';
+import {
+  GLOBALS,
+  local,
+  LOCAL,
+  mayPass,
+  OUTER,
+  PREFIX,
+  TABLES,
+  type Name,
+} from '../sam/everybody.js';
 import { udp } from '../sam/support.js';
 import type { Outcome, SamPath } from './sam.paths.js';
 
@@ -235,6 +246,48 @@ export function samCompliance(
         'told',
       );
       expect(about(udp(LOCAL.k, LOCAL.m))).toBe('pass');
+    });
+  });
+
+  describe('at a router between two zones', () => {
+    // A child of one zone under the local address of h, and the gateway of another that has the same constant prefix.
+    const [D, own, child] = [delegate(PREFIX.A, LOCAL.h), local('1111'), local('2222')];
+    const address = (of: Address): Address => delegate(D, of).address;
+    const between: SamTable = {
+      zones: [
+        {
+          ...TABLES.k.zones[0],
+          interfaces: [{ index: 0, local: LOCAL.h, mtu: 1500 }],
+        } as TableZone,
+        {
+          name: 'inner',
+          constant: parsePrefix('fcf0::/12'),
+          prefixes: [{ prefix: D, parents: [own] }],
+          interfaces: [{ index: 0, local: own, mtu: 1500 }],
+        },
+      ],
+      providers: [],
+    };
+    it.each([
+      [
+        'its own packet, straight to a sibling in the outer zone',
+        address(own),
+        AK,
+        LOCAL.h,
+        LOCAL.k,
+      ],
+      ['its own packet, up', address(own), FAR, LOCAL.h, LOCAL.m],
+      ['a child’s packet, up', address(child), FAR, LOCAL.h, LOCAL.m],
+      ['a child’s packet to a sibling of the router', address(child), AK, LOCAL.h, LOCAL.k],
+      ['a packet for a child', FAR, address(child), own, child],
+      ['a packet from child to child', address(child), address(own), own, own],
+    ])('%s', (_what, source, destination, from, to) => {
+      run(() => path.setTable(on(between)));
+      const inner = udp(source, destination);
+      const outcome = run(() => path.fromHost(inner));
+      if (from === to) return expect(said(outcome)).toBe('no-such-address'); // the router itself
+      const wanted = encapsulate(inner, { source: from, destination: to });
+      expect(packetOf(outcome)).toEqual(wanted);
     });
   });
 
