@@ -16,6 +16,7 @@ export function needsIp(): string | undefined {
   return 'needs ip (apt-get install iproute2)';
 }
 
+export const PEER = '2001:db8:cccc::1';
 export const FAR = '2001:db8:ffff::1';
 export const HOST = {
   AH: '2001:db8:a:1297:7770::',
@@ -44,15 +45,17 @@ export class SamSite {
   readonly b: Up;
   readonly h: Up;
   readonly x: Up;
+  /** A host of the Internet, at `PEER`. */
+  readonly p: Up;
   readonly internet: string;
   readonly bridge: string;
 
   constructor(area: string) {
     this.#prefix = prefixFor(area);
-    const [a = '', b = '', h = '', x = '', i = '', br = ''] = namespaces(this.#prefix, 'a', 'b', 'h', 'x', 'i', 'br'); // prettier-ignore
+    const [a = '', b = '', h = '', x = '', p = '', i = '', br = ''] = namespaces(this.#prefix, 'a', 'b', 'h', 'x', 'p', 'i', 'br'); // prettier-ignore
     [this.internet, this.bridge] = [i, br];
     const up = (namespace: string): Up => new Up(namespace, this.directory);
-    [this.a, this.b, this.h, this.x] = [up(a), up(b), up(h), up(x)];
+    [this.a, this.b, this.h, this.x, this.p] = [up(a), up(b), up(h), up(x), up(p)];
     for (const name of [a, b, i]) writeSysctl(name, 'net/ipv6/conf/all/forwarding', 1);
     ip(br, 'link add br0 type bridge mcast_snooping 0');
     ip(br, 'link set br0 up');
@@ -70,6 +73,12 @@ export class SamSite {
       ip(br, `link set ${port} up master br0`);
     }
     ip(i, `addr add ${FAR}/128 dev lo`);
+    ip(p, `link add eth0 type veth peer name peer netns ${i}`);
+    ip(p, 'link set eth0 up');
+    ip(i, 'link set peer up');
+    ip(p, `addr add ${PEER}/64 dev eth0 nodad`);
+    ip(i, 'addr add 2001:db8:cccc::ff/64 dev peer nodad');
+    ip(p, 'route add default via 2001:db8:cccc::ff');
     this.#provider(a, 'a', '2001:db8:a::/48');
     this.#provider(b, 'b', '2001:db8:b::/56');
     this.configure();
@@ -143,7 +152,7 @@ interface = "wan0"
   }
 
   async close(): Promise<void> {
-    for (const up of [this.a, this.b, this.h, this.x]) await up.kill('SIGKILL');
+    for (const up of [this.a, this.b, this.h, this.x, this.p]) await up.kill('SIGKILL');
     wipe(this.#prefix);
     rmSync(this.directory, { recursive: true, force: true });
   }
