@@ -191,6 +191,16 @@ function trigger(from: NonNullable<FileConfig['trigger']>): TriggerRules {
 const seconds = (milliseconds: number | undefined): number | undefined =>
   milliseconds === undefined ? undefined : milliseconds / 1_000;
 
+/**
+ * Whether this host protects sessions of its own. SAM routers and gateways forward those of others: theirs are protected
+ * only where the configuration names interfaces.
+ */
+export const hasLocators = ({
+  sam,
+  interfaces,
+}: Pick<DaemonConfig, 'sam' | 'interfaces'>): boolean =>
+  sam === undefined || sam.role === 'host' || interfaces.length > 0;
+
 /** Whether one of our addresses may be used as a locator. */
 export const usesAddress = (
   config: Pick<DaemonConfig, 'interfaces' | 'prefixes'>,

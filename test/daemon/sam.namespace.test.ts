@@ -168,7 +168,7 @@ describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
     expect(samTraces(forwarding)).toEqual([]);
   }, 60_000);
 
-  it('every wrong combination of inner and outer addresses is dropped and counted at the gateway', async () => {
+  it('every wrong combination of inner and outer addresses is dropped and counted at the gateway [SAM-5-1]', async () => {
     await startSite();
     const forger = new Forger(site.h.namespace, 'eth0');
     try {
@@ -213,7 +213,7 @@ describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
     }
   }, 60_000);
 
-  it('two children with infixes that collide: one takes another', async () => {
+  it('two children with infixes that collide: one takes another [SAM-3.3-2]', async () => {
     await Promise.all([site.a.start(), site.b.start()]);
     await site.addresses(site.a, 3);
     // 77 is a prefix of 7777: duplicates by the rule of §3.3.
