@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { KernelDataPath, type ControlSocket } from '../dataplane/kernel/index.js';
+import { MemoryDataPath } from '../dataplane/memory.js';
 import type { LocalLocator } from '../engine/types.js';
 import { AddressMonitor, type OwnAddress } from '../linux/addresses.js';
 import { kernelAtLeast, kernelRelease, missingCapabilities } from '../linux/capabilities.js';
@@ -9,7 +10,7 @@ import { RTPROT_REHOME, RTPROT_SAM } from '../linux/netlink/constants.js';
 import { boundAddresses, connectedPairs } from '../linux/socket-table.js';
 import { RehomeError } from '../wire/errors.js';
 import { systemClock } from './clock.js';
-import type { DaemonConfig } from './config.js';
+import { hasLocators, type DaemonConfig } from './config.js';
 import type { HostAddress } from './locators.js';
 import type { AdvertisedPrefix } from './identity/prefixes.js';
 import { LinuxAddressControl } from './linux-addresses.js';
@@ -113,6 +114,7 @@ function openDataPath(
   config: DaemonConfig,
   onError: (error: unknown) => void,
 ): OpenedDataPath {
+  if (!hasLocators(config)) return idleDataPath();
   const dataPath = new KernelDataPath({
     uplinks: [],
     control: controlSocket(poller),
@@ -141,6 +143,19 @@ function openDataPath(
   };
   return { dataPath, serve };
 }
+
+/**
+ * For a router that protects no sessions of its own: no device, no program, and above all no rules, which would be looked at
+ * for every packet that it forwards.
+ */
+const idleDataPath = (): OpenedDataPath => ({
+  dataPath: new MemoryDataPath({
+    now: systemClock().now,
+    toNetwork: () => undefined,
+    toApplication: () => undefined,
+  }),
+  serve: () => [],
+});
 
 function controlSocket(poller: FdPoller): ControlSocket {
   let listener: (packet: Uint8Array) => void = () => undefined;
