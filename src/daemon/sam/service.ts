@@ -12,10 +12,16 @@ import {
 } from '../../linux/rawsocket.js';
 import { SamEngine } from '../../sam/engine.js';
 import { gatewayLocal, isOurs, type SamTable } from '../../sam/table.js';
-import type { GlobalAddress, SamConfig, SamEffect, SamEvent } from '../../sam/types.js';
+import type {
+  GlobalAddress,
+  ProviderPrefix,
+  SamConfig,
+  SamEffect,
+  SamEvent,
+} from '../../sam/types.js';
 import { addressFromBytes, addressToBytes } from '../../wire/address.js';
 import type { Prefix } from '../../wire/prefix.js';
-import type { Millis, RandomSource } from '../../wire/units.js';
+import { addMs, type Millis, type RandomSource } from '../../wire/units.js';
 import type { Clock, Timer } from '../clock.js';
 import type { SamDaemonConfig } from '../config/sam.js';
 import { FOREVER_SECONDS } from '../world.js';
@@ -53,6 +59,9 @@ export class SamService {
   #engine: SamEngine;
   #table: SamTable = { zones: [], providers: [] };
   #links: LinksNow = { zones: [], deviceMtu: 0, troubles: new Map() };
+  #given: SamDaemonConfig['providers'];
+  /** The same with the times at which they end. */
+  #leases: readonly ProviderPrefix[];
   #providers: readonly ProviderLink[] = [];
   #signature = '';
   #timer: Timer | undefined;
@@ -65,6 +74,8 @@ export class SamService {
    */
   constructor(options: SamServiceOptions) {
     this.#o = options;
+    this.#given = options.config.providers;
+    this.#leases = leasesOf(this.#given, options.clock.now());
     try {
       this.#netlink = this.#keep(new Rtnetlink());
       refuseLinks(options.config, this.#netlink.links());
@@ -112,11 +123,23 @@ export class SamService {
     // Effects are carried out one by one: what fails here is a failed start.
     this.#act(this.#engine.tick(this.#o.clock.now()));
     this.#schedule();
+    // What has changed between the first look and the subscription was told to nobody.
+    this.#changedSoon();
   }
 
   /** Whether a program of Shim6 is to see what arrives for this host. */
   setWatched(watched: boolean): void {
     if (!this.#closed) this.#programs.setThroughDevice(watched);
+  }
+
+  /** What providers give from now on: a renumbering, if it is not what it was. Lifetimes begin now. */
+  setProviders(providers: SamDaemonConfig['providers']): void {
+    const now = this.#o.clock.now();
+    this.#given = providers;
+    this.#leases = leasesOf(providers, now);
+    this.#attachProviders();
+    this.#act(this.#engine.setProviders(this.#leases, now));
+    this.#schedule();
   }
 
   get table(): SamTable {
@@ -155,7 +178,7 @@ export class SamService {
     const { config, provable } = this.#o;
     return {
       zones: this.#links.zones,
-      providers: config.providers.map(({ prefix }) => ({ prefix })),
+      providers: this.#leases,
       routerLifetime: config.routerLifetime,
       provable,
       sequence: Math.floor(Date.now() / 1_000),
@@ -164,7 +187,7 @@ export class SamService {
 
   #providerLinks(): ProviderLink[] {
     const links = this.#netlink.links();
-    return this.#o.config.providers.flatMap((p) => {
+    return this.#given.flatMap((p) => {
       const link = links.find((l) => l.name === p.interface);
       return link === undefined ? [] : [{ prefix: p.prefix, ifindex: link.index }];
     });
@@ -335,6 +358,13 @@ export class SamService {
     this.#undoAll();
   }
 }
+
+const leasesOf = (given: SamDaemonConfig['providers'], now: Millis): ProviderPrefix[] =>
+  given.map(({ prefix, preferred, valid }) => ({
+    prefix,
+    ...(preferred === undefined ? {} : { preferredUntil: addMs(now, preferred) }),
+    ...(valid === undefined ? {} : { validUntil: addMs(now, valid) }),
+  }));
 
 const unique = (prefixes: readonly Prefix[]): Prefix[] => [
   ...new Map(prefixes.map((p) => [`${p.address}/${p.length}`, p])).values(),
