@@ -9,6 +9,7 @@ import type {
   LocatorsJson,
   PathsJson,
   ReloadJson,
+  SamJson,
   StatusJson,
 } from './schema.js';
 
@@ -25,6 +26,8 @@ export interface ControlSource {
   paths(peer: string): PathsJson;
   locators(): LocatorsJson;
   identity(): IdentitiesJson;
+  /** The zones as they are. REHOME_E_NO_SAM without `[sam]`. */
+  sam(): SamJson;
   /** Kept events with a higher number than `since`. */
   events(since: number): EventsJson;
   /** Calls `listener` for every new event until the returned function is called. */

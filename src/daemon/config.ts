@@ -9,6 +9,7 @@ import type { IdentityKind } from './identity/record.js';
 import type { Vocabulary } from './config/issues.js';
 import { FileSchema, knownKeys, wantOf, type FileConfig } from './config/schema.js';
 import { applyTimers, timerWarnings } from './config/timers.js';
+import { samConfig, type SamDaemonConfig } from './config/sam.js';
 import { parseToml } from './config/toml.js';
 
 export { ConfigError, formatIssue, type ConfigIssue } from './config/issues.js';
@@ -68,6 +69,8 @@ export interface DaemonConfig {
   readonly log: LogConfig;
   readonly dataPath: { readonly kind: 'kernel'; readonly device: string };
   readonly addresses: AddressesConfig;
+  /** Undefined: no zones. */
+  readonly sam: SamDaemonConfig | undefined;
   /** What the RFCs recommend otherwise, and what is unsafe, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -143,6 +146,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
     log: { level: from.log?.level ?? 'info', format: from.log?.format ?? 'auto' },
     dataPath: { kind: from.dataplane?.kind ?? 'kernel', device: from.dataplane?.device ?? 'shim0' },
     addresses: addressesConfig(from),
+    sam: from.sam === undefined ? undefined : samConfig(from.sam),
     warnings: [
       ...(from.security === 'none' ? [INSECURE] : []),
       ...timerWarnings(constants).map((w) => w.message),
@@ -187,6 +191,16 @@ function trigger(from: NonNullable<FileConfig['trigger']>): TriggerRules {
 
 const seconds = (milliseconds: number | undefined): number | undefined =>
   milliseconds === undefined ? undefined : milliseconds / 1_000;
+
+/**
+ * Whether this host protects sessions of its own. SAM routers and gateways forward those of others: theirs are protected
+ * only where the configuration names interfaces.
+ */
+export const hasLocators = ({
+  sam,
+  interfaces,
+}: Pick<DaemonConfig, 'sam' | 'interfaces'>): boolean =>
+  sam === undefined || sam.role === 'host' || interfaces.length > 0;
 
 /** Whether one of our addresses may be used as a locator. */
 export const usesAddress = (

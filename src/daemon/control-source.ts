@@ -11,6 +11,7 @@ import {
   type LocatorsJson,
   type PathsJson,
   type ReloadJson,
+  type SamJson,
   type SessionJson,
   type StatusJson,
 } from '../control/schema.js';
@@ -24,6 +25,8 @@ import type { EventLog } from './event-log.js';
 import { identitiesJson, kindOf } from './identity/views.js';
 import type { IdentityKeeper } from './identity/keeper.js';
 import type { HostAddress } from './locators.js';
+import { samJson, samStatus } from './sam/json.js';
+import type { OpenedSam } from './world.js';
 import { resolvePeer, resolveTag, type ResolvedPeer } from './resolve.js';
 import { contextJson, locatorJson, pathJson, sessionJson, type ViewTools } from './views.js';
 
@@ -39,6 +42,8 @@ export interface DaemonAccess {
   /** Undefined with security "none". */
   identity(): IdentityKeeper | undefined;
   addresses(): readonly HostAddress[];
+  /** Undefined without `[sam]`. */
+  sam(): OpenedSam | undefined;
   readonly version: string;
   /** Milliseconds of the wall clock. */
   readonly startedAt: number;
@@ -108,7 +113,9 @@ export class EngineControlSource implements ControlSource {
       counters: {
         engine: { ...engine.counters(), ...this.#daemon.driver.counters() },
         dataPath: { ...dataPath.counters },
+        sam: { ...this.#daemon.sam()?.counters() },
       },
+      sam: samStatus(config.sam, this.#daemon.sam()),
     };
   }
 
@@ -188,6 +195,18 @@ export class EngineControlSource implements ControlSource {
               nameOf: this.#tools().nameOf,
             }),
     };
+  }
+
+  sam(): SamJson {
+    const { sam } = this.#daemon.config();
+    const opened = this.#daemon.sam();
+    if (sam === undefined || opened === undefined)
+      throw new ControlError(
+        'REHOME_E_NO_SAM',
+        'this daemon is in no zone',
+        'add [sam] with a role to its configuration (docs/config.md) and restart it',
+      );
+    return { ...this.#envelope(), ...samJson(sam, opened) };
   }
 
   events(since: number): EventsJson {

@@ -7,7 +7,7 @@ import { HostEngine } from '../engine/host.js';
 import { noVerification, type LocatorVerifier } from '../identity/verifier.js';
 import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
-import type { DaemonConfig } from './config.js';
+import { hasLocators, type DaemonConfig } from './config.js';
 import { changedKeys, refuseRestartKeys } from './config/diff.js';
 import { EngineControlSource } from './control-source.js';
 import { HostDriver } from './driver.js';
@@ -17,9 +17,10 @@ import { insecure, refuseInsecure } from './identity/insecure.js';
 import { openIdentity } from './identity/setup.js';
 import { chooseLocators, type HostAddress } from './locators.js';
 import type { Log } from './log.js';
+import { provablePrefixes } from './sam/identity.js';
 import { UlidCare } from './ulid-care.js';
 import { version } from './version.js';
-import type { AddressWatch, OpenedDataPath, World } from './world.js';
+import type { AddressWatch, OpenedDataPath, OpenedSam, World } from './world.js';
 
 export interface DaemonOptions {
   readonly config: DaemonConfig;
@@ -49,6 +50,7 @@ export class Daemon {
   #driver!: HostDriver;
   #opened!: OpenedDataPath;
   #watch!: AddressWatch;
+  #sam: OpenedSam | undefined;
   #care: UlidCare | undefined;
   #keeper: IdentityKeeper | undefined;
   readonly #ending = new AbortController();
@@ -118,6 +120,7 @@ export class Daemon {
     const { world } = this.#options;
     world.check();
     this.#undoable('lock', world.lock());
+    this.#openSam();
     this.#watch = world.watchAddresses(
       (addresses) => this.#addressesChanged(addresses),
       (advertised) => this.#keeper?.prefixAdvertised(advertised),
@@ -130,6 +133,24 @@ export class Daemon {
     await this.#openControl();
     await this.#startKeeper();
     this.#announce();
+  }
+
+  /** @throws RehomeError REHOME_E_SAM_..., REHOME_E_NO_LINK, REHOME_E_FORWARDING, REHOME_E_DEVICE_TAKEN */
+  #openSam(): void {
+    const { sam, engine } = this.#config;
+    if (sam === undefined) return;
+    const opened = this.#options.world.openSam(sam, {
+      provable: engine.security !== 'none',
+      onEvent: ({ name, zone, interface: index, detail }) =>
+        this.#note('info', `sam-${name}`, {
+          ...(zone === undefined ? {} : { zone }),
+          ...(index === undefined ? {} : { ifindex: index }),
+          ...detail,
+        }),
+      onError: (error, during) => this.#reporter(during)(error),
+    });
+    this.#sam = opened;
+    this.#undoable('sam', () => opened.close());
   }
 
   /** @throws RehomeError REHOME_E_INSECURE, REHOME_E_STATE, REHOME_E_PRIVATE_KEY */
@@ -147,6 +168,7 @@ export class Daemon {
       watch: this.#watch,
       control,
       inUse: () => this.#engine.contexts().map((c) => c.ulids.local),
+      delegated: () => (this.#sam === undefined ? [] : provablePrefixes(this.#sam)),
       note: (level, name, detail) => this.#note(level, name, detail),
       signal: this.#ending.signal,
     });
@@ -200,13 +222,17 @@ export class Daemon {
 
   /** What the configuration wants and the data path can serve. */
   #choose(addresses: readonly HostAddress[]): readonly LocalLocator[] {
+    if (!hasLocators(this.#config)) return [];
     const chosen = chooseLocators(this.#config, addresses);
     const refused = insecure(this.#config, chosen);
     for (const { address } of refused.filter((l) => !this.#refusedGlobal.has(l.address))) {
       this.#refusedGlobal.add(address);
       this.#log.warn({ address }, 'not used: a global address, and security is "none"');
     }
-    return this.#opened.serve(chosen.filter((l) => !refused.includes(l)));
+    const served = this.#opened.serve(chosen.filter((l) => !refused.includes(l)));
+    const device = this.#sam?.device.index;
+    this.#sam?.setWatched(served.some((l) => l.ifindex === device));
+    return served;
   }
 
   async #openControl(): Promise<void> {
@@ -226,6 +252,7 @@ export class Daemon {
         reload: () => this.reload(),
         identity: () => this.#keeper,
         addresses: () => this.#watch.current(),
+        sam: () => this.#sam,
         version: version(),
         startedAt: this.#startedAt,
       },
@@ -243,7 +270,7 @@ export class Daemon {
 
   #announce(): void {
     for (const warning of this.#config.warnings) this.#log.warn(warning);
-    if (this.#locators.length === 0)
+    if (this.#locators.length === 0 && this.#sam === undefined)
       this.#log.warn('no address of this host may be a locator yet: see interfaces and prefixes');
     if (this.#locators.length === 1)
       this.#log.warn({ locator: this.#locators[0]?.address }, 'only one locator: nowhere to go');
@@ -256,6 +283,7 @@ export class Daemon {
         profile: this.#config.engine.profile,
         security: this.#config.engine.security,
         dataPath: this.#opened.dataPath.name,
+        ...(this.#config.sam === undefined ? {} : { sam: this.#config.sam.role }),
         locators: this.#locators.map((l) => l.address),
       },
       'ready',
@@ -264,6 +292,9 @@ export class Daemon {
 
   #apply(config: DaemonConfig): void {
     this.#driver.configure(config.engine);
+    const given = JSON.stringify(config.sam?.providers);
+    if (config.sam !== undefined && given !== JSON.stringify(this.#config.sam?.providers))
+      this.#sam?.setProviders(config.sam.providers);
     this.#config = config;
     this.#log.level = config.log.level;
     this.#addressesChanged(this.#watch.current());

@@ -1,20 +1,22 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { KernelDataPath, type ControlSocket } from '../dataplane/kernel/index.js';
+import { MemoryDataPath } from '../dataplane/memory.js';
 import type { LocalLocator } from '../engine/types.js';
 import { AddressMonitor, type OwnAddress } from '../linux/addresses.js';
 import { kernelAtLeast, kernelRelease, missingCapabilities } from '../linux/capabilities.js';
 import { FdPoller } from '../linux/poller.js';
 import { openShim6Socket } from '../linux/rawsocket.js';
-import { RTPROT_REHOME } from '../linux/netlink/constants.js';
+import { RTPROT_REHOME, RTPROT_SAM } from '../linux/netlink/constants.js';
 import { boundAddresses, connectedPairs } from '../linux/socket-table.js';
 import { RehomeError } from '../wire/errors.js';
 import { systemClock } from './clock.js';
-import type { DaemonConfig } from './config.js';
+import { hasLocators, type DaemonConfig } from './config.js';
 import type { HostAddress } from './locators.js';
 import type { AdvertisedPrefix } from './identity/prefixes.js';
 import { LinuxAddressControl } from './linux-addresses.js';
 import { takeLock } from './lock.js';
 import { systemRandom } from './random.js';
+import { openSam } from './sam/open.js';
 import type { AddressWatch, OpenedDataPath, World } from './world.js';
 
 /** tcx, which the kernel data path attaches with. */
@@ -33,6 +35,7 @@ export function linuxWorld(config: DaemonConfig): World {
     controlAddresses: () => new LinuxAddressControl(poller, shimDevices(config)),
     connectedPairs,
     boundAddresses,
+    openSam: (sam, hooks) => openSam(poller, sam, hooks),
     openDataPath: (settings, onError) => openDataPath(poller, settings, onError),
     groupId,
   };
@@ -84,12 +87,16 @@ function watchAddresses(
   };
 }
 
+/** A local address of a SAM zone means nothing outside of it: no locator, and no prefix to make addresses of. */
+const isGlobalOfHost = (a: OwnAddress): boolean =>
+  a.protocol !== RTPROT_SAM || a.prefixLength === 128;
+
 /**
  * RFC 5534 §3.1, §3.2: an address is available once DAD is over, and operational while its link is up and a router
  * answers. Without a default route nothing is known against it: other routes may lead to the peers.
  */
 const hostAddresses = (addresses: readonly OwnAddress[]): HostAddress[] =>
-  addresses.map((a) => ({
+  addresses.filter(isGlobalOfHost).map((a) => ({
     address: a.address,
     ifindex: a.index,
     interfaceName: a.interface,
@@ -107,6 +114,7 @@ function openDataPath(
   config: DaemonConfig,
   onError: (error: unknown) => void,
 ): OpenedDataPath {
+  if (!hasLocators(config)) return idleDataPath();
   const dataPath = new KernelDataPath({
     uplinks: [],
     control: controlSocket(poller),
@@ -135,6 +143,19 @@ function openDataPath(
   };
   return { dataPath, serve };
 }
+
+/**
+ * For a router that protects no sessions of its own: no device, no program, and above all no rules, which would be looked at
+ * for every packet that it forwards.
+ */
+const idleDataPath = (): OpenedDataPath => ({
+  dataPath: new MemoryDataPath({
+    now: systemClock().now,
+    toNetwork: () => undefined,
+    toApplication: () => undefined,
+  }),
+  serve: () => [],
+});
 
 function controlSocket(poller: FdPoller): ControlSocket {
   let listener: (packet: Uint8Array) => void = () => undefined;

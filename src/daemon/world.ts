@@ -1,10 +1,14 @@
 import type { DataPath } from '../dataplane/datapath.js';
 import type { LocalLocator } from '../engine/types.js';
+import type { GlobalAddress, SamEvent } from '../sam/types.js';
+import type { SamTable } from '../sam/table.js';
+import type { SamView } from '../sam/view.js';
 import type { Address, LocatorPair } from '../wire/address.js';
 import type { Prefix } from '../wire/prefix.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Clock } from './clock.js';
 import type { DaemonConfig } from './config.js';
+import type { SamDaemonConfig } from './config/sam.js';
 import type { AdvertisedPrefix } from './identity/prefixes.js';
 import type { HostAddress } from './locators.js';
 
@@ -53,6 +57,35 @@ export interface AddressControl {
   close(): void;
 }
 
+/** A SAM node that runs. */
+export interface OpenedSam {
+  /** The interface that has the global addresses. */
+  readonly device: HostInterface;
+  readonly table: SamTable;
+  /** Interfaces of zones that cannot be used now, and why. */
+  readonly troubles: ReadonlyMap<string, string>;
+  /** Elements in the maps of the kernel programs. */
+  readonly programState: number;
+  /** What providers give from now on. */
+  setProviders(providers: SamDaemonConfig['providers']): void;
+  /** Whether Shim6 is to see what arrives at the device. */
+  setWatched(watched: boolean): void;
+  view(): SamView;
+  addresses(): readonly GlobalAddress[];
+  /** Local addresses of others in the zones that the system has heard of lately, by interface. */
+  neighbours(): readonly { readonly interface: string; readonly local: Address; readonly reachable: boolean }[]; // prettier-ignore
+  counters(): Readonly<Record<string, number>>;
+  /** Undoes everything. Idempotent. */
+  close(): void;
+}
+
+export interface SamHooks {
+  /** Delegated prefixes should leave room for HBA and CGA. */
+  readonly provable: boolean;
+  readonly onEvent: (event: SamEvent) => void;
+  readonly onError: (error: unknown, during: string) => void;
+}
+
 /** RFC 4861 §4.6.2: a lifetime without end. */
 export const FOREVER_SECONDS = 0xffffffff;
 
@@ -75,6 +108,8 @@ export interface World {
   connectedPairs(): readonly LocatorPair[];
   /** Also removes what a crashed predecessor left behind. */
   openDataPath(config: DaemonConfig, onError: (error: unknown) => void): OpenedDataPath;
+  /** Also removes what a crashed predecessor left behind. @throws RehomeError REHOME_E_SAM_..., REHOME_E_NO_LINK, REHOME_E_DEVICE_TAKEN */
+  openSam(config: SamDaemonConfig, hooks: SamHooks): OpenedSam;
   /** Group id by name. @throws RehomeError REHOME_E_GROUP. */
   groupId(name: string): number;
 }

@@ -35,6 +35,7 @@ describe('for people', () => {
     ['paths', 'b1'],
     ['locators'],
     ['identity'],
+    ['sam', 'zone'],
     ['events'],
     ['explore', 'b1'],
     ['forget', '2f41'],
@@ -64,6 +65,7 @@ describe('for programs', () => {
     ['paths', 'b1'],
     ['locators'],
     ['identity'],
+    ['sam', 'zone'],
     ['explore', 'b1'],
     ['reload'],
   ])('%s %s --json', async (...args) => {

@@ -141,6 +141,9 @@ export class MemoryHost {
       controlAddresses: () => this.control,
       boundAddresses: () => this.bound,
       connectedPairs: () => [],
+      openSam: () => {
+        throw new Error('no zones in memory');
+      },
       groupId: () => process.getgid?.() ?? 0,
     };
   }

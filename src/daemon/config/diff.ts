@@ -14,6 +14,10 @@ const AT_START = [
   'force_insecure',
   'state_dir',
   'addresses.',
+  'sam.role',
+  'sam.device',
+  'sam.link',
+  'sam.router_lifetime',
 ];
 
 function flat(value: unknown, path = ''): Map<string, string> {

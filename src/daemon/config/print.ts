@@ -3,6 +3,7 @@ import { HBA_MAX_SEC } from '../../identity/hba.js';
 import { formatPrefix } from '../../wire/prefix.js';
 import type { DaemonConfig } from '../config.js';
 import { formatDuration } from './duration.js';
+import { samToFile } from './sam.js';
 import { TIMER_KEYS } from './timers.js';
 
 /**
@@ -56,6 +57,7 @@ export function toFile(config: DaemonConfig): Record<string, unknown> {
     },
     log: { ...config.log },
     dataplane: { ...config.dataPath },
+    sam: config.sam === undefined ? undefined : samToFile(config.sam),
     names: Object.fromEntries(config.names.map((n) => [formatPrefix(n.prefix), n.name])),
     locator: config.locators.map((l) => ({ ...l, prefix: formatPrefix(l.prefix) })),
   };

@@ -6,6 +6,7 @@ import { RehomeError } from '../../wire/errors.js';
 import { parsePrefix, type Prefix } from '../../wire/prefix.js';
 import { IDENTITY_KINDS } from '../identity/record.js';
 import { parseDuration } from './duration.js';
+import { SAM_WANTS, samSchema } from './sam.js';
 import { TIMER_KEYS, type TimerKey } from './timers.js';
 
 /** What each key wants, said after what is wrong with it. Keys are written without array indices. */
@@ -62,6 +63,7 @@ export const WANTS: Readonly<Record<string, string>> = {
   dataplane: 'write a table with kind and device',
   'dataplane.kind': 'write "kernel"',
   'dataplane.device': 'write a device name of 1 to 14 letters, digits, "-" or "_"',
+  ...SAM_WANTS,
 };
 
 const timerWant = (t: TimerKey): string => {
@@ -224,6 +226,7 @@ export const FileSchema = z.strictObject({
         .optional(),
     })
     .optional(),
+  sam: samSchema(prefix, duration).optional(),
 });
 export type FileConfig = z.output<typeof FileSchema>;
 

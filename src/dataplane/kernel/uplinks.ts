@@ -6,6 +6,7 @@ import type { BpfMap } from '../../linux/bpf/map.js';
 import type { LoadedObject } from '../../linux/bpf/object.js';
 import type { Rtnetlink } from '../../linux/netlink/client.js';
 import type { Link } from '../../linux/netlink/link.js';
+import { DEVICE_MAC } from '../sam/layout.js';
 import { u64Octets, type Uplink } from './layout.js';
 import type { Steering } from './steering.js';
 
@@ -57,8 +58,10 @@ export class Uplinks {
     if (this.#attached.has(link.index)) return;
     this.#refuse(link);
     const programs: BpfHandle[] = [];
+    // SAM's program at its device takes every packet away: what is to see them comes before it.
+    const first = Buffer.compare(link.mac, DEVICE_MAC) === 0;
     const add = (program: string, where: number): void => {
-      programs.push(attachTcx(this.#object.program(program).fd, link.index, where));
+      programs.push(attachTcx(this.#object.program(program).fd, link.index, where, first));
     };
     try {
       add('uplink_ingress', ATTACH.TCX_INGRESS);

@@ -8,21 +8,26 @@ import { readBpfObject } from '../../../src/linux/bpf/elf.js';
 import { smallObject } from '../../fuzz/support/elf.js';
 
 const root = new URL('../../../', import.meta.url).pathname;
-const committed = readFileSync(join(root, 'bpf/rehome.o'));
+const object = (name: string): Buffer => readFileSync(join(root, `bpf/${name}.o`));
+const committed = object('rehome');
 const clang = spawnSync('clang-14', ['--version']).status === 0;
 if (!clang) process.stderr.write('skipped: no clang-14 (apt-get install clang-14)\n');
 
 describe('bpf/rehome.o', () => {
-  it.skipIf(!clang)('is what bpf/build.sh makes of bpf/rehome.bpf.c, byte for byte', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'rehome-bpf-'));
-    try {
-      const built = join(directory, 'built.o');
-      execFileSync('sh', [join(root, 'bpf/build.sh'), built]);
-      expect(readFileSync(built).equals(committed)).toBe(true);
-    } finally {
-      rmSync(directory, { recursive: true });
-    }
-  });
+  it.skipIf(!clang)(
+    'is what bpf/build.sh makes of bpf/rehome.bpf.c, byte for byte, and so is sam.o',
+    () => {
+      const directory = mkdtempSync(join(tmpdir(), 'rehome-bpf-'));
+      try {
+        execFileSync('sh', [join(root, 'bpf/build.sh'), directory]);
+        for (const name of ['rehome', 'sam']) {
+          expect(readFileSync(join(directory, `${name}.o`)).equals(object(name)), name).toBe(true);
+        }
+      } finally {
+        rmSync(directory, { recursive: true });
+      }
+    },
+  );
 
   it('has four programs, every map reference resolved, and a licence', () => {
     const object = readBpfObject(committed);
