@@ -9,6 +9,7 @@ import {
   ErrorSchema,
   EventSchema,
   EventsSchema,
+  ExitSchema,
   IdentitiesSchema,
   LocatorsSchema,
   PathsSchema,
@@ -20,6 +21,7 @@ import {
   type EstablishJson,
   type EventJson,
   type EventsJson,
+  type ExitJson,
   type IdentitiesJson,
   type LocatorsJson,
   type PathsJson,
@@ -60,6 +62,9 @@ export class ControlClient {
   }
   locators(): Promise<LocatorsJson> {
     return this.#ask('GET', '/v1/locators', LocatorsSchema);
+  }
+  exit(): Promise<ExitJson> {
+    return this.#ask('GET', '/v1/exit', ExitSchema);
   }
   identity(): Promise<IdentitiesJson> {
     return this.#ask('GET', '/v1/identity', IdentitiesSchema);

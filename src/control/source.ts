@@ -5,6 +5,7 @@ import type {
   EstablishJson,
   EventJson,
   EventsJson,
+  ExitJson,
   IdentitiesJson,
   LocatorsJson,
   PathsJson,
@@ -25,6 +26,7 @@ export interface ControlSource {
   paths(peer: string): PathsJson;
   locators(): LocatorsJson;
   identity(): IdentitiesJson;
+  exit(): ExitJson;
   /** Kept events with a higher number than `since`. */
   events(since: number): EventsJson;
   /** Calls `listener` for every new event until the returned function is called. */

@@ -5,6 +5,8 @@ import type { ReapProfileName } from '../reap/constants.js';
 import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import { parsePrefix, prefixContains, type Prefix } from '../wire/prefix.js';
+import { ms } from '../wire/units.js';
+import type { ExitConfig } from './exit/config.js';
 import type { IdentityKind } from './identity/record.js';
 import type { Vocabulary } from './config/issues.js';
 import { FileSchema, knownKeys, wantOf, type FileConfig } from './config/schema.js';
@@ -52,6 +54,8 @@ export interface AddressesConfig {
 export interface DaemonConfig {
   readonly file: string;
   readonly engine: EngineConfig;
+  /** False: no sessions of this host are protected, and no addresses made; it forwards only. */
+  readonly shim6: boolean;
   /** Only addresses of these interfaces; empty: of all. */
   readonly interfaces: readonly string[];
   /** Only addresses in these prefixes; empty: in all. */
@@ -68,6 +72,8 @@ export interface DaemonConfig {
   readonly log: LogConfig;
   readonly dataPath: { readonly kind: 'kernel'; readonly device: string };
   readonly addresses: AddressesConfig;
+  /** Undefined: this host is no exit router. */
+  readonly exit: ExitConfig | undefined;
   /** What the RFCs recommend otherwise, and what is unsafe, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -122,6 +128,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
       deliverAllIcmp: from.deliver_all_icmp ?? false,
       maxContexts: from.max_contexts ?? 16_384,
     },
+    shim6: from.shim6 ?? true,
     interfaces: from.interfaces ?? [],
     prefixes: from.prefixes ?? [],
     locators: (from.locator ?? []).map((l) => ({
@@ -142,6 +149,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
     log: { level: from.log?.level ?? 'info', format: from.log?.format ?? 'auto' },
     dataPath: { kind: from.dataplane?.kind ?? 'kernel', device: from.dataplane?.device ?? 'shim0' },
     addresses: addressesConfig(from),
+    exit: exitConfig(from.exit),
     warnings: [
       ...(from.security === 'none' ? [INSECURE] : []),
       ...timerWarnings(constants).map((w) => w.message),
@@ -167,6 +175,23 @@ function addressesConfig(from: FileConfig): AddressesConfig {
     forceInsecure: from.force_insecure ?? false,
   };
 }
+
+/** How often a next hop is asked, milliseconds: three unanswered solicitations later it counts as silent. */
+const DEFAULT_CHECK = 3_000;
+
+const exitConfig = (from: FileConfig['exit']): ExitConfig | undefined =>
+  from && {
+    uplinks: from.uplink.map((u) => ({
+      name: u.name ?? u.interface,
+      interface: u.interface,
+      nextHop: u.next_hop,
+      prefixes: u.prefixes,
+    })),
+    inside: from.inside ?? [],
+    unknownSource: from.unknown_source ?? 'notify',
+    uplinkDown: from.uplink_down ?? 'notify',
+    check: ms(from.check ?? DEFAULT_CHECK),
+  };
 
 /** The default: 50 packets, or 5 s of a flow that we started (RFC 5533 §4, deferred establishment). DNS never. */
 function trigger(from: NonNullable<FileConfig['trigger']>): TriggerRules {

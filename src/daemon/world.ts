@@ -5,6 +5,8 @@ import type { Prefix } from '../wire/prefix.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Clock } from './clock.js';
 import type { DaemonConfig } from './config.js';
+import type { ExitConfig } from './exit/config.js';
+import type { ExitHooks, ExitRouter } from './exit/router.js';
 import type { AdvertisedPrefix } from './identity/prefixes.js';
 import type { HostAddress } from './locators.js';
 
@@ -75,6 +77,11 @@ export interface World {
   connectedPairs(): readonly LocatorPair[];
   /** Also removes what a crashed predecessor left behind. */
   openDataPath(config: DaemonConfig, onError: (error: unknown) => void): OpenedDataPath;
+  /**
+   * Removes what a crashed predecessor left of an exit router and, unless undefined, becomes one.
+   * @throws RehomeError REHOME_E_DEVICE_TAKEN, REHOME_E_SYSCALL
+   */
+  openExit(config: ExitConfig | undefined, hooks: ExitHooks): ExitRouter | undefined;
   /** Group id by name. @throws RehomeError REHOME_E_GROUP. */
   groupId(name: string): number;
 }

@@ -35,6 +35,7 @@ describe('for people', () => {
     ['paths', 'b1'],
     ['locators'],
     ['identity'],
+    ['exit'],
     ['events'],
     ['explore', 'b1'],
     ['forget', '2f41'],

@@ -14,6 +14,8 @@ const AT_START = [
   'force_insecure',
   'state_dir',
   'addresses.',
+  'shim6',
+  'exit.',
 ];
 
 function flat(value: unknown, path = ''): Map<string, string> {

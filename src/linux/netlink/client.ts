@@ -157,6 +157,11 @@ export class Rtnetlink {
     this.#socket.request(neighbour.setNeighbour(n), `set neighbour ${n.address}`);
   }
 
+  /** Asks whether a neighbour is there; what comes of it is a neighbour event. */
+  askNeighbour(n: Parameters<typeof neighbour.askNeighbour>[0]): void {
+    this.#socket.request(neighbour.askNeighbour(n), `ask neighbour ${n.address}`);
+  }
+
   deleteNeighbour(n: Parameters<typeof neighbour.deleteNeighbour>[0]): boolean {
     return this.#remove(neighbour.deleteNeighbour(n), `delete neighbour ${n.address}`);
   }
