@@ -26,7 +26,7 @@ const MAY_IMPORT = {
   sam: ['wire'],
   policy: ['wire', 'identity', 'shim6', 'reap', 'sam'],
   engine: ['wire', 'identity', 'shim6', 'reap', 'sam', 'policy'],
-  dataplane: ['wire', 'linux'],
+  dataplane: ['wire', 'sam', 'linux'],
   linux: ['wire'],
   daemon: ALL.filter((f) => f !== 'cli' && f !== 'lab' && f !== 'sim'),
   control: ['wire'],

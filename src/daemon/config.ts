@@ -11,6 +11,7 @@ import type { IdentityKind } from './identity/record.js';
 import type { Vocabulary } from './config/issues.js';
 import { FileSchema, knownKeys, wantOf, type FileConfig } from './config/schema.js';
 import { applyTimers, timerWarnings } from './config/timers.js';
+import { samConfig, type SamDaemonConfig } from './config/sam.js';
 import { parseToml } from './config/toml.js';
 
 export { ConfigError, formatIssue, type ConfigIssue } from './config/issues.js';
@@ -74,6 +75,8 @@ export interface DaemonConfig {
   readonly addresses: AddressesConfig;
   /** Undefined: this host is no exit router. */
   readonly exit: ExitConfig | undefined;
+  /** Undefined: no zones. */
+  readonly sam: SamDaemonConfig | undefined;
   /** What the RFCs recommend otherwise, and what is unsafe, one sentence each. */
   readonly warnings: readonly string[];
 }
@@ -150,6 +153,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
     dataPath: { kind: from.dataplane?.kind ?? 'kernel', device: from.dataplane?.device ?? 'shim0' },
     addresses: addressesConfig(from),
     exit: exitConfig(from.exit),
+    sam: from.sam === undefined ? undefined : samConfig(from.sam),
     warnings: [
       ...(from.security === 'none' ? [INSECURE] : []),
       ...timerWarnings(constants).map((w) => w.message),

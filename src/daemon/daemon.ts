@@ -20,7 +20,7 @@ import { chooseLocators, type HostAddress } from './locators.js';
 import type { Log } from './log.js';
 import { UlidCare } from './ulid-care.js';
 import { version } from './version.js';
-import type { AddressWatch, OpenedDataPath, World } from './world.js';
+import type { AddressWatch, OpenedDataPath, OpenedSam, World } from './world.js';
 
 export interface DaemonOptions {
   readonly config: DaemonConfig;
@@ -50,6 +50,7 @@ export class Daemon {
   #driver!: HostDriver;
   #opened!: OpenedDataPath;
   #watch!: AddressWatch;
+  #sam: OpenedSam | undefined;
   #care: UlidCare | undefined;
   #keeper: IdentityKeeper | undefined;
   #exit: ExitRouter | undefined;
@@ -120,6 +121,7 @@ export class Daemon {
     const { world } = this.#options;
     world.check();
     this.#undoable('lock', world.lock());
+    this.#openSam();
     this.#watch = world.watchAddresses(
       (addresses) => this.#addressesChanged(addresses),
       (advertised) => this.#keeper?.prefixAdvertised(advertised),
@@ -133,6 +135,24 @@ export class Daemon {
     await this.#openControl();
     await this.#startKeeper();
     this.#announce();
+  }
+
+  /** @throws RehomeError REHOME_E_SAM_..., REHOME_E_NO_LINK, REHOME_E_FORWARDING, REHOME_E_DEVICE_TAKEN */
+  #openSam(): void {
+    const { sam, engine } = this.#config;
+    if (sam === undefined) return;
+    const opened = this.#options.world.openSam(sam, {
+      provable: engine.security !== 'none',
+      onEvent: ({ name, zone, interface: index, detail }) =>
+        this.#note('info', `sam-${name}`, {
+          ...(zone === undefined ? {} : { zone }),
+          ...(index === undefined ? {} : { ifindex: index }),
+          ...detail,
+        }),
+      onError: (error, during) => this.#reporter(during)(error),
+    });
+    this.#sam = opened;
+    this.#undoable('sam', () => opened.close());
   }
 
   /** @throws RehomeError REHOME_E_INSECURE, REHOME_E_STATE, REHOME_E_PRIVATE_KEY */
@@ -216,7 +236,9 @@ export class Daemon {
 
   /** What the configuration wants and the data path can serve. */
   #choose(addresses: readonly HostAddress[]): readonly LocalLocator[] {
-    if (!this.#config.shim6) return [];
+    // Routers forward; their own sessions are protected only where the configuration names interfaces.
+    const { sam, interfaces, shim6 } = this.#config;
+    if (!shim6 || (sam !== undefined && sam.role !== 'host' && interfaces.length === 0)) return [];
     const chosen = chooseLocators(this.#config, addresses);
     const refused = insecure(this.#config, chosen);
     for (const { address } of refused.filter((l) => !this.#refusedGlobal.has(l.address))) {
@@ -261,7 +283,7 @@ export class Daemon {
 
   #announce(): void {
     for (const warning of this.#config.warnings) this.#log.warn(warning);
-    if (this.#config.shim6 && this.#locators.length === 0)
+    if (this.#config.shim6 && this.#locators.length === 0 && this.#sam === undefined)
       this.#log.warn('no address of this host may be a locator yet: see interfaces and prefixes');
     if (this.#locators.length === 1)
       this.#log.warn({ locator: this.#locators[0]?.address }, 'only one locator: nowhere to go');
@@ -274,6 +296,7 @@ export class Daemon {
         profile: this.#config.engine.profile,
         security: this.#config.engine.security,
         dataPath: this.#opened.dataPath.name,
+        ...(this.#config.sam === undefined ? {} : { sam: this.#config.sam.role }),
         locators: this.#locators.map((l) => l.address),
       },
       'ready',

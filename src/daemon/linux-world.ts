@@ -7,7 +7,7 @@ import { kernelAtLeast, kernelRelease, missingCapabilities } from '../linux/capa
 import { FdPoller } from '../linux/poller.js';
 import { openShim6Socket } from '../linux/rawsocket.js';
 import { Rtnetlink } from '../linux/netlink/client.js';
-import { RTPROT_REHOME } from '../linux/netlink/constants.js';
+import { RTPROT_REHOME, RTPROT_SAM } from '../linux/netlink/constants.js';
 import { boundAddresses, connectedPairs } from '../linux/socket-table.js';
 import { RehomeError } from '../wire/errors.js';
 import { systemClock } from './clock.js';
@@ -20,6 +20,7 @@ import { LinuxExit } from './linux-exit.js';
 import { LinuxAddressControl } from './linux-addresses.js';
 import { takeLock } from './lock.js';
 import { systemRandom } from './random.js';
+import { openSam } from './sam/open.js';
 import type { AddressWatch, OpenedDataPath, World } from './world.js';
 
 /** tcx, which the kernel data path attaches with. */
@@ -38,6 +39,7 @@ export function linuxWorld(config: DaemonConfig): World {
     controlAddresses: () => new LinuxAddressControl(poller, shimDevices(config)),
     connectedPairs,
     boundAddresses,
+    openSam: (sam, hooks) => openSam(poller, sam, hooks),
     openDataPath: (settings, onError) => openDataPath(poller, settings, onError),
     openExit: (exit, hooks) => openExit(poller, exit, hooks),
     groupId,
@@ -90,12 +92,16 @@ function watchAddresses(
   };
 }
 
+/** A local address of a SAM zone means nothing outside of it: no locator, and no prefix to make addresses of. */
+const isGlobalOfHost = (a: OwnAddress): boolean =>
+  a.protocol !== RTPROT_SAM || a.prefixLength === 128;
+
 /**
  * RFC 5534 §3.1, §3.2: an address is available once DAD is over, and operational while its link is up and a router
  * answers. Without a default route nothing is known against it: other routes may lead to the peers.
  */
 const hostAddresses = (addresses: readonly OwnAddress[]): HostAddress[] =>
-  addresses.map((a) => ({
+  addresses.filter(isGlobalOfHost).map((a) => ({
     address: a.address,
     ifindex: a.index,
     interfaceName: a.interface,

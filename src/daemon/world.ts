@@ -1,5 +1,8 @@
 import type { DataPath } from '../dataplane/datapath.js';
 import type { LocalLocator } from '../engine/types.js';
+import type { SamEvent } from '../sam/types.js';
+import type { SamTable } from '../sam/table.js';
+import type { SamView } from '../sam/view.js';
 import type { Address, LocatorPair } from '../wire/address.js';
 import type { Prefix } from '../wire/prefix.js';
 import type { RandomSource } from '../wire/units.js';
@@ -7,6 +10,7 @@ import type { Clock } from './clock.js';
 import type { DaemonConfig } from './config.js';
 import type { ExitConfig } from './exit/config.js';
 import type { ExitHooks, ExitRouter } from './exit/router.js';
+import type { SamDaemonConfig } from './config/sam.js';
 import type { AdvertisedPrefix } from './identity/prefixes.js';
 import type { HostAddress } from './locators.js';
 
@@ -55,6 +59,30 @@ export interface AddressControl {
   close(): void;
 }
 
+/** A SAM node that runs. */
+export interface OpenedSam {
+  /** Index of the interface that has the global addresses. */
+  readonly deviceIndex: number;
+  readonly table: SamTable;
+  /** Interfaces of zones that cannot be used now, and why. */
+  readonly troubles: ReadonlyMap<string, string>;
+  /** Elements in the maps of the kernel programs. */
+  readonly programState: number;
+  view(): SamView;
+  /** Local addresses of others in the zones that the system has heard of lately, by interface. */
+  neighbours(): readonly { readonly interface: string; readonly local: Address; readonly reachable: boolean }[]; // prettier-ignore
+  counters(): Readonly<Record<string, number>>;
+  /** Undoes everything. Idempotent. */
+  close(): void;
+}
+
+export interface SamHooks {
+  /** Delegated prefixes should leave room for HBA and CGA. */
+  readonly provable: boolean;
+  readonly onEvent: (event: SamEvent) => void;
+  readonly onError: (error: unknown, during: string) => void;
+}
+
 /** RFC 4861 §4.6.2: a lifetime without end. */
 export const FOREVER_SECONDS = 0xffffffff;
 
@@ -82,6 +110,8 @@ export interface World {
    * @throws RehomeError REHOME_E_DEVICE_TAKEN, REHOME_E_SYSCALL
    */
   openExit(config: ExitConfig | undefined, hooks: ExitHooks): ExitRouter | undefined;
+  /** Also removes what a crashed predecessor left behind. @throws RehomeError REHOME_E_SAM_..., REHOME_E_NO_LINK, REHOME_E_DEVICE_TAKEN */
+  openSam(config: SamDaemonConfig, hooks: SamHooks): OpenedSam;
   /** Group id by name. @throws RehomeError REHOME_E_GROUP. */
   groupId(name: string): number;
 }

@@ -1,3 +1,4 @@
+import { SyscallError } from './libc.js';
 import { MessageHeader, sockaddrIn6 } from './msghdr.js';
 import { inNamespace, type NamespaceRef } from './netns.js';
 import type { FdPoller } from './poller.js';
@@ -19,6 +20,8 @@ import {
 
 const SOL_IPV6 = 41;
 const SOL_ICMPV6 = 58;
+const IPV6_ADD_MEMBERSHIP = 20;
+const IPV6_DROP_MEMBERSHIP = 21;
 const IPV6_HDRINCL = 36;
 const IPV6_RECVPKTINFO = 49;
 const IPV6_PKTINFO = 50;
@@ -147,6 +150,20 @@ export class RawSocket {
     this.#onPacket({ packet, index });
   }
 
+  /** Joins a multicast group on an interface. @throws SyscallError. */
+  join(group: Uint8Array, index: number): void {
+    setsockopt(this.#fd, SOL_IPV6, IPV6_ADD_MEMBERSHIP, membership(group, index));
+  }
+
+  /** Leaves it again; the interface may be gone. */
+  leave(group: Uint8Array, index: number): void {
+    try {
+      setsockopt(this.#fd, SOL_IPV6, IPV6_DROP_MEMBERSHIP, membership(group, index));
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+    }
+  }
+
   /** Idempotent. No packet is delivered afterwards. */
   close(): void {
     if (this.#closed) return;
@@ -154,6 +171,14 @@ export class RawSocket {
     this.#poller.remove(this.#fd);
     close(this.#fd);
   }
+}
+
+/** struct ipv6_mreq */
+function membership(group: Uint8Array, index: number): Uint8Array {
+  const out = new Uint8Array(20);
+  out.set(group);
+  new DataView(out.buffer).setInt32(16, index, true);
+  return out;
 }
 
 /** IPv6 protocol of Shim6 and REAP (RFC 5533 §15). */
@@ -175,3 +200,12 @@ export const openIcmpSender = (options: Omit<RawSocketOptions, 'onPacket'>): Raw
   new RawSocket(SOL_ICMPV6, { ...options, onPacket: () => undefined }, (fd) =>
     setsockopt(fd, SOL_ICMPV6, ICMPV6_FILTER, new Uint8Array(32).fill(0xff)),
   );
+
+/** Router and Neighbor Solicitations and Advertisements (RFC 4861 §4), with every group that the host has joined. */
+export const openDiscoverySocket = (options: RawSocketOptions): RawSocket =>
+  new RawSocket(SOL_ICMPV6, options, (fd) => {
+    const filter = new Uint8Array(32).fill(0xff);
+    filter[16] = 0xff & ~0b11100000; // types 128 to 135: lets 133, 134, 135 pass
+    filter[17] = 0xff & ~0b00000001; // 136
+    setsockopt(fd, SOL_ICMPV6, ICMPV6_FILTER, filter);
+  });

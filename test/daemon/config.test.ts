@@ -145,7 +145,7 @@ describe('mistakes', () => {
     expect(complaints(one + one.replace('wan0', 'wan1'))[0]).toMatch(
       /exit\.uplink\[1\]\.prefixes\[0\]: 2001:db8:a::\/48 is of the uplink wan0 already/,
     );
-    expect(complaints(one.replace('["2001:db8:a::/48"]', '[]'))[0]).toMatch(/without a prefix/);
+    expect(complaints(one.replace('["2001:db8:a::/48"]', '[]'))[0]).toMatch(/at least 1/);
     expect(complaints(one.replace('2001:db8:a::/48', '::/0'))[0]).toMatch(/belongs to no provider/);
     expect(complaints(`[exit]\ncheck = "1ms"\n${one}`)[0]).toMatch(/out of range/);
     const text = `${MINIMAL}shim6 = false\n[exit]\ncheck = "1s"\ninside = ["lan0"]\nunknown_source = "drop"\n${one}next_hop = "fe80::1"\n`;

@@ -148,6 +148,9 @@ export class MemoryHost {
         this.exitConfig = config;
         return undefined;
       },
+      openSam: () => {
+        throw new Error('no zones in memory');
+      },
       groupId: () => process.getgid?.() ?? 0,
     };
   }

@@ -16,6 +16,7 @@ const AT_START = [
   'addresses.',
   'shim6',
   'exit.',
+  'sam',
 ];
 
 function flat(value: unknown, path = ''): Map<string, string> {

@@ -4,6 +4,7 @@ import { formatPrefix } from '../../wire/prefix.js';
 import type { DaemonConfig } from '../config.js';
 import type { ExitConfig } from '../exit/config.js';
 import { formatDuration } from './duration.js';
+import { samToFile } from './sam.js';
 import { TIMER_KEYS } from './timers.js';
 
 /**
@@ -58,6 +59,7 @@ export function toFile(config: DaemonConfig): Record<string, unknown> {
     },
     log: { ...config.log },
     dataplane: { ...config.dataPath },
+    sam: config.sam === undefined ? undefined : samToFile(config.sam),
     names: Object.fromEntries(config.names.map((n) => [formatPrefix(n.prefix), n.name])),
     locator: config.locators.map((l) => ({ ...l, prefix: formatPrefix(l.prefix) })),
   };

@@ -6,6 +6,7 @@ import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.js';
 import { EXIT_MOST } from '../../dataplane/exit/layout.js';
 import { IDENTITY_KINDS } from '../identity/record.js';
 import { parseDuration } from './duration.js';
+import { SAM_WANTS, samSchema } from './sam.js';
 import { TIMER_KEYS, type TimerKey } from './timers.js';
 
 /** What each key wants, said after what is wrong with it. Keys are written without array indices. */
@@ -71,6 +72,7 @@ export const WANTS: Readonly<Record<string, string>> = {
   dataplane: 'write a table with kind and device',
   'dataplane.kind': 'write "kernel"',
   'dataplane.device': 'write a device name of 1 to 14 letters, digits, "-" or "_"',
+  ...SAM_WANTS,
 };
 
 const timerWant = (t: TimerKey): string => {
@@ -202,11 +204,11 @@ const exit = z
           next_hop: z.string().transform(parsed(parseAddress)).optional(),
           prefixes: z
             .array(prefix.refine((p) => p.length > 0, 'everything belongs to no provider'))
-            .min(1, 'an uplink without a prefix'),
+            .min(1),
         }),
       )
-      .min(1, 'no uplink')
-      .max(EXIT_MOST.uplinks, `more than ${EXIT_MOST.uplinks} uplinks`),
+      .min(1)
+      .max(EXIT_MOST.uplinks),
   })
   .superRefine((value, context) => {
     const issue = (message: string, at: (string | number)[]): void =>
@@ -288,6 +290,7 @@ export const FileSchema = z.strictObject({
         .optional(),
     })
     .optional(),
+  sam: samSchema(prefix).optional(),
 });
 export type FileConfig = z.output<typeof FileSchema>;
 

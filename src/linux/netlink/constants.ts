@@ -54,3 +54,6 @@ export const AF_INET6 = 10;
  * iproute2's rt_protos. Used as rtm_protocol, FRA_PROTOCOL and IFA_PROTO.
  */
 export const RTPROT_REHOME = 140;
+
+/** Addresses and routes that SAM has made and that the care of identities (daemon/identity) must leave alone. */
+export const RTPROT_SAM = 141;
