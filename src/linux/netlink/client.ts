@@ -61,6 +61,10 @@ export class Rtnetlink {
     this.#socket.request(link.createVeth(end, peer), `create veth ${end.name}/${peer.name}`);
   }
 
+  createBridge(name: string): void {
+    this.#socket.request(link.createBridge(name), `create bridge ${name}`);
+  }
+
   setLink(which: string | number, settings: link.LinkSettings): void {
     const index = typeof which === 'number' ? which : this.index(which);
     this.#socket.request(link.setLink(index, settings), `set link ${which}`);
