@@ -1,21 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAddress, type Address } from '../../wire/address.js';
 import { parseIcmpv6, readEcho } from '../../wire/icmpv6.js';
+import type { PassageReport } from '../../sim/sam/report.js';
 import type { Site } from './site.js';
 
-/** Where a packet of the site was seen, and what came of it. */
-export interface Passage {
-  readonly source: Address;
-  readonly destination: Address;
-  /** Providers' routers it came to, each behind a gateway of its own; more than one would be a duplicate. */
-  readonly leftBy: readonly string[];
-  /** It came to the destination's own link. */
-  readonly arrived: boolean;
-  /** The answer came back to the source. */
-  readonly rttMs: number | undefined;
-  /** An ICMPv6 error that the sender got. */
-  readonly error: string | undefined;
-}
+/** What was seen of one packet; `PassageReport` without its name and verdict. */
+export type Passage = Omit<PassageReport, 'name' | 'expected'>;
 
 /** Milliseconds until what has been heard has been read. */
 const SETTLE = 20;
@@ -66,7 +56,9 @@ export class Watch {
       destination: to,
       leftBy: places.filter((p) => p !== this.far),
       arrived: places.includes(this.far),
-      ...result,
+      rttMs: result.rttMs ?? null,
+      error: result.error ?? null,
+      unchanged: null,
     };
   }
 }
