@@ -120,10 +120,8 @@ INLINE void way_to_sibling(__u32 generation, const struct own *own, const struct
   way->destination = found == CHILD ? local : e->parent;
 }
 
-// routeOut of route.ts
-INLINE void way_out(__u32 generation, const struct v6 *source, const struct v6 *destination, struct way *way) {
-  way_below(generation, destination, way);
-  if (way->to != TO_NONE) return;
+// What is left of routeOut of route.ts when nobody below has the destination.
+INLINE void way_by_source(__u32 generation, const struct v6 *source, const struct v6 *destination, struct way *way) {
   struct above *a = above_of(generation, source);
   if (!a) return nowhere(way, C_DROP_SOURCE_POLICY);
   way_to_sibling(generation, &a->siblings[0], destination, way);

@@ -114,7 +114,8 @@ int sam_out(struct __sk_buff *skb) {
   // What the kernel says on the device itself goes to nobody.
   if (destination.hi >> 56 == 0xff || (!source.hi && !source.lo)) return PASS;
   if (!is_global(&source) || !is_global(&destination)) return drop(C_DROP_INNER_NOT_GLOBAL);
-  way_out(generation, &source, &destination, way);
+  way_below(generation, &destination, way);
+  if (way->to == TO_NONE) way_by_source(generation, &source, &destination, way);
   if (way->to == TO_NOWHERE) return refuse(skb, setting, way->reason);
   // Ours, but the kernel has no such address: what a leaf has been delegated and does not use.
   if (way->to == TO_HOST) return refuse(skb, setting, C_DROP_NO_SUCH_ADDRESS);
@@ -163,7 +164,10 @@ INLINE int decapsulate(struct __sk_buff *skb, struct settings *setting, struct s
   if (arrival < COUNTERS) return drop(arrival);
   if (arrival == DOWN && is_below(generation, &a.source)) return drop(C_DROP_SOURCE_IS_BELOW);
   way_below(generation, &a.destination, way);
-  if (way->to == TO_NONE && arrival != UP) nowhere(way, C_DROP_NOT_BELOW);
+  if (way->to == TO_NONE) {
+    if (arrival == UP) way_by_source(generation, &a.source, &a.destination, way);
+    else nowhere(way, C_DROP_NOT_BELOW);
+  }
   if (adjust_room(skb, -(__s32)(at - L2), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO | DECAP_L3_IPV6))
     return drop(C_DROP_REWRITE_FAILED);
   if (after != before) {

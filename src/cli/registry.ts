@@ -102,7 +102,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   sam: {
     usage: '<command>',
-    summary: 'make, map and explain addresses of SAM zones (draft-despres-sam-03)',
+    summary: 'SAM zones (draft-despres-sam-03): addresses, the live zone',
     load: async () => (await import('./commands/sam.js')).registerSam,
   },
   lab: {

@@ -14,6 +14,7 @@ import {
   LocatorsSchema,
   PathsSchema,
   ReloadSchema,
+  SamSchema,
   StatusSchema,
   type ContextReplyJson,
   type ContextsJson,
@@ -26,6 +27,7 @@ import {
   type LocatorsJson,
   type PathsJson,
   type ReloadJson,
+  type SamJson,
   type StatusJson,
 } from './schema.js';
 
@@ -68,6 +70,9 @@ export class ControlClient {
   }
   identity(): Promise<IdentitiesJson> {
     return this.#ask('GET', '/v1/identity', IdentitiesSchema);
+  }
+  sam(): Promise<SamJson> {
+    return this.#ask('GET', '/v1/sam', SamSchema);
   }
   events(since = 0): Promise<EventsJson> {
     return this.#ask('GET', `/v1/events?since=${since}`, EventsSchema);

@@ -158,7 +158,20 @@ export const StatusSchema = z.object({
   counters: z.object({
     engine: z.record(z.string(), count),
     dataPath: z.record(z.string(), count),
+    /** Of SAM; empty without `[sam]`. */
+    sam: z.record(z.string(), count),
   }),
+  /** Null without `[sam]`. */
+  sam: z
+    .object({
+      role: z.string(),
+      zones: z.array(z.string()),
+      /** Global addresses of this host. */
+      addresses: count,
+      /** Packets dropped, for any reason. */
+      dropped: count,
+    })
+    .nullable(),
 });
 export type StatusJson = z.infer<typeof StatusSchema>;
 
@@ -270,6 +283,72 @@ export const ExitSchema = z.object({
   warnings: z.array(z.string()),
 });
 export type ExitJson = z.infer<typeof ExitSchema>;
+
+const maybeSeconds = count.nullable();
+export const SamZoneSchema = z.object({
+  name: z.string(),
+  /** child: the zone delegates to us; gateway: we are one of its parents. */
+  role: z.enum(['child', 'gateway']),
+  /** Constant prefix of its local addresses; null: not known yet. */
+  constant: z.string().nullable(),
+  links: z.array(
+    z.object({
+      name: z.string(),
+      local: z.string().nullable(),
+      /** assigned, delaying, probing, paused, no-subnet; or why the interface cannot be used. */
+      state: z.string(),
+      advertising: z.boolean(),
+    }),
+  ),
+  parents: z.array(
+    z.object({
+      local: z.string(),
+      ours: z.boolean(),
+      prefixes: z.array(
+        z.object({
+          prefix: z.string(),
+          validSeconds: maybeSeconds,
+          deprecated: z.boolean(),
+          hopCount: count.nullable(),
+        }),
+      ),
+    }),
+  ),
+  /** Others that this host has heard of lately, from its neighbour cache; nothing else knows them. */
+  children: z.array(
+    z.object({
+      local: z.string(),
+      interface: z.string(),
+      reachable: z.boolean(),
+      delegated: z.array(z.string()),
+    }),
+  ),
+});
+export const SamSchema = z.object({
+  ...envelope,
+  role: z.enum(['host', 'router', 'gateway']),
+  device: z.string(),
+  zones: z.array(SamZoneSchema),
+  providers: z.array(z.object({ prefix: z.string(), interface: z.string() })),
+  /** Our own global addresses, preferred ones first. Seconds from now; null: for ever. */
+  addresses: z.array(
+    z.object({
+      address: z.string(),
+      delegated: z.string(),
+      /** Our local address that it belongs to; null: a provider's prefix itself. */
+      local: z.string().nullable(),
+      zone: z.string(),
+      parents: z.array(z.string()),
+      deprecated: z.boolean(),
+      provable: z.boolean(),
+      validSeconds: maybeSeconds,
+    }),
+  ),
+  /** What the kernel programs know, in elements of their maps; children are not in it. */
+  state: count,
+  counters: z.record(z.string(), count),
+});
+export type SamJson = z.infer<typeof SamSchema>;
 
 export const EventsSchema = z.object({
   ...envelope,

@@ -10,6 +10,7 @@ import type {
   LocatorsJson,
   PathsJson,
   ReloadJson,
+  SamJson,
   StatusJson,
 } from './schema.js';
 
@@ -27,6 +28,8 @@ export interface ControlSource {
   locators(): LocatorsJson;
   identity(): IdentitiesJson;
   exit(): ExitJson;
+  /** The zones as they are. REHOME_E_NO_SAM without `[sam]`. */
+  sam(): SamJson;
   /** Kept events with a higher number than `since`. */
   events(since: number): EventsJson;
   /** Calls `listener` for every new event until the returned function is called. */

@@ -12,6 +12,7 @@ import {
   type LocatorsJson,
   type PathsJson,
   type ReloadJson,
+  type SamJson,
   type SessionJson,
   type StatusJson,
 } from '../control/schema.js';
@@ -27,6 +28,8 @@ import { exitJson } from './exit/views.js';
 import { identitiesJson, kindOf } from './identity/views.js';
 import type { IdentityKeeper } from './identity/keeper.js';
 import type { HostAddress } from './locators.js';
+import { samJson, samStatus } from './sam/json.js';
+import type { OpenedSam } from './world.js';
 import { resolvePeer, resolveTag, type ResolvedPeer } from './resolve.js';
 import { contextJson, locatorJson, pathJson, sessionJson, type ViewTools } from './views.js';
 
@@ -44,6 +47,8 @@ export interface DaemonAccess {
   /** Undefined: this host is no exit router. */
   exit(): ExitView | undefined;
   addresses(): readonly HostAddress[];
+  /** Undefined without `[sam]`. */
+  sam(): OpenedSam | undefined;
   readonly version: string;
   /** Milliseconds of the wall clock. */
   readonly startedAt: number;
@@ -113,7 +118,9 @@ export class EngineControlSource implements ControlSource {
       counters: {
         engine: { ...engine.counters(), ...this.#daemon.driver.counters() },
         dataPath: { ...dataPath.counters },
+        sam: { ...this.#daemon.sam()?.counters() },
       },
+      sam: samStatus(config.sam, this.#daemon.sam()),
     };
   }
 
@@ -197,6 +204,18 @@ export class EngineControlSource implements ControlSource {
               nameOf: this.#tools().nameOf,
             }),
     };
+  }
+
+  sam(): SamJson {
+    const { sam } = this.#daemon.config();
+    const opened = this.#daemon.sam();
+    if (sam === undefined || opened === undefined)
+      throw new ControlError(
+        'REHOME_E_NO_SAM',
+        'this daemon is in no zone',
+        'add [sam] with a role to its configuration (docs/config.md) and restart it',
+      );
+    return { ...this.#envelope(), ...samJson(sam, opened) };
   }
 
   events(since: number): EventsJson {

@@ -266,6 +266,7 @@ export class Daemon {
         identity: () => this.#keeper,
         exit: () => this.#exit?.view(),
         addresses: () => this.#watch.current(),
+        sam: () => this.#sam,
         version: version(),
         startedAt: this.#startedAt,
       },

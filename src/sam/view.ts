@@ -12,6 +12,8 @@ export interface SamView {
   readonly addresses: readonly {
     readonly address: Address;
     readonly delegated: string;
+    /** Our local address that it belongs to; null: a provider's prefix itself. */
+    readonly local: Address | null;
     readonly zone: string;
     readonly parents: readonly Address[];
     readonly deprecated: boolean;
@@ -61,6 +63,7 @@ export function viewOf(
     addresses: addresses.map((a) => ({
       address: a.address,
       delegated: formatPrefix(a.delegated),
+      local: a.local ?? null,
       zone: a.zone,
       parents: a.parents,
       deprecated: a.deprecated,

@@ -36,6 +36,7 @@ describe('for people', () => {
     ['locators'],
     ['identity'],
     ['exit'],
+    ['sam', 'zone'],
     ['events'],
     ['explore', 'b1'],
     ['forget', '2f41'],
@@ -65,6 +66,7 @@ describe('for programs', () => {
     ['paths', 'b1'],
     ['locators'],
     ['identity'],
+    ['sam', 'zone'],
     ['explore', 'b1'],
     ['reload'],
   ])('%s %s --json', async (...args) => {

@@ -8,6 +8,7 @@ import type {
   IdentitiesJson,
   LocatorJson,
   PathJson,
+  SamJson,
   SessionJson,
   StatusJson,
 } from '../../src/control/schema.js';
@@ -89,7 +90,8 @@ export const status: StatusJson = {
   lastEvent: event(88),
   locators: { total: 3, operational: 3 },
   refusals: [],
-  counters: { engine: { 'sent-probe': 3 }, dataPath: { encoded: 17 } },
+  counters: { engine: { 'sent-probe': 3 }, dataPath: { encoded: 17 }, sam: { encapsulated: 12 } },
+  sam: { role: 'host', zones: ['site'], addresses: 4, dropped: 3 },
 };
 
 const locator = (address: string, more: Partial<LocatorJson> = {}): LocatorJson => ({
@@ -269,6 +271,60 @@ export class FakeSource implements ControlSource {
       noticesSent: 8,
       noticesNotSent: 2,
       warnings: [],
+    };
+  }
+  sam(): SamJson {
+    const prefixes = [
+      { prefix: '2001:db8:a::/48', validSeconds: 7_200, deprecated: false, hopCount: 0 },
+    ];
+    return {
+      ...envelope,
+      role: 'host',
+      device: 'rehome0',
+      zones: [
+        {
+          name: 'site',
+          role: 'child',
+          constant: 'fcf0::/12',
+          links: [
+            { name: 'eth0', local: 'fcf9::1:2f00:0:0:7777', state: 'assigned', advertising: false },
+            { name: 'wlan0', local: null, state: 'down', advertising: false },
+          ],
+          parents: [
+            { local: 'fcf9::1:2f00:0:0:5555', ours: false, prefixes },
+            {
+              local: 'fcf9::1:2f00:0:0:6666',
+              ours: false,
+              prefixes: [
+                { prefix: '2001:db8:b::/56', validSeconds: 60, deprecated: true, hopCount: 2 },
+              ],
+            },
+          ],
+          children: [
+            {
+              local: 'fcf9::1:2f00:0:0:9999',
+              interface: 'eth0',
+              reachable: false,
+              delegated: ['2001:db8:a:1299:9990::/76'],
+            },
+          ],
+        },
+      ],
+      providers: [],
+      addresses: [
+        {
+          address: '2001:db8:a:1297:7770::',
+          delegated: '2001:db8:a:1297:7770::/76',
+          local: 'fcf9::1:2f00:0:0:7777',
+          zone: 'site',
+          parents: ['fcf9::1:2f00:0:0:5555'],
+          deprecated: false,
+          provable: false,
+          validSeconds: 7_200,
+        },
+      ],
+      state: 17,
+      counters: { encapsulated: 12, 'drop-source-mismatch': 3, 'drop-no-link': 0 },
     };
   }
   events(since: number) {

@@ -32,6 +32,9 @@ export function runProgram(fd: number, packet: Uint8Array, ifindex: number): Pro
     .u32(32, 1)
     .u32(40, CONTEXT)
     .pointer(48, context.bytes);
-  check('running a program', bpf(PROG_TEST_RUN, attr));
+  const result = bpf(PROG_TEST_RUN, attr);
+  // The kernel has followed addresses: what is behind them must not have been collected.
+  for (const held of [input, output, context.bytes]) held.at(0);
+  check('running a program', result);
   return { verdict: attr.getU32(4) | 0, packet: output.slice(L2, attr.getU32(12)) };
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { fieldHex, type BitField } from '../../sam/bits.js';
 import { explainGlobal, explainLocal } from '../../sam/explain.js';
 import { PROVABLE_LENGTH } from '../../sam/infix-length.js';
@@ -9,8 +9,10 @@ import type { SamFailure } from '../../sam/result.js';
 import { addressToHex, type Address } from '../../wire/address.js';
 import { formatPrefix, parsePrefix, prefixOf, type Prefix } from '../../wire/prefix.js';
 import { drawBits } from '../format/bits.js';
+import { formatZones } from '../format/sam.js';
 import type { Io } from '../io.js';
 import type { Register } from '../registry.js';
+import { JSON_OPTION, show, WATCH_OPTION } from '../remote.js';
 import { address, give, integer, reader, type Answer } from '../support/identity.js';
 
 const HELP = `
@@ -21,7 +23,8 @@ Examples:
   rehome sam delegate --zone 2001:db8:a::/48 --local fcf9:0:0:1:2f00::7777
   rehome sam resolve --zone 2001:db8:a::/48 --global 2001:db8:a:1297:7770::
   rehome sam explain fcf9:0:0:1:2f00::7777
-  rehome sam explain --zone 2001:db8:a::/48 2001:db8:a:1297:7770::`;
+  rehome sam explain --zone 2001:db8:a::/48 2001:db8:a:1297:7770::
+  rehome sam zone --watch`;
 
 const prefix = reader(parsePrefix);
 const constant = reader((text) => checkConstant(parsePrefix(text)));
@@ -41,11 +44,13 @@ interface Common {
   readonly json?: boolean;
 }
 
-/** Adds `sam address`, `sam delegate`, `sam resolve` and `sam explain`: none of them needs a daemon. */
+/** Adds `sam address`, `sam delegate`, `sam resolve` and `sam explain`, which need no daemon, and `sam zone`, which does. */
 export const registerSam: Register = (program, io) => {
   const sam = program
     .command('sam')
-    .description('make, map and explain addresses of SAM zones (draft-despres-sam-03)')
+    .description(
+      'SAM zones (draft-despres-sam-03): addresses, the live zone',
+    )
     .addHelpText('after', HELP);
   sam
     .command('address')
@@ -79,6 +84,14 @@ export const registerSam: Register = (program, io) => {
     .option('--levels <n>', 'infixes of so many zones, one below the other', integer(8), 1)
     .option('--json', 'print JSON')
     .action((what: Address, options: ExplainOptions) => explain(io, what, options));
+  sam
+    .command('zone')
+    .description(
+      'draw the zones that the daemon is in: parents, prefixes, addresses, children seen',
+    )
+    .option(...JSON_OPTION)
+    .option(...WATCH_OPTION)
+    .action((_options, command: Command) => show(io, command, (c) => c.sam(), formatZones));
 };
 
 const refusal = (failure: SamFailure): Answer => ({

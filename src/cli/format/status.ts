@@ -11,6 +11,7 @@ export function formatStatus(status: StatusJson, colors: Colors): string {
     headline(status, colors),
     sessionLines(status, colors),
     lastLine(status, colors),
+    ...samLines(status),
     ...securityLines(status, colors),
     daemonLine(status),
   ].join('');
@@ -89,6 +90,16 @@ function lastLine({ lastEvent, now, names }: StatusJson, colors: Colors): string
   if (lastEvent === null) return 'last: nothing has happened yet\n';
   const whom = lastEvent.ulids === null ? '' : `  (${ulidText(lastEvent.ulids)})`;
   return `last: ${ago(now, lastEvent.at)}, ${eventText(lastEvent, colors, names)}${whom}\n`;
+}
+
+function samLines({ sam }: StatusJson): string[] {
+  if (sam === null) return [];
+  const where = sam.zones.length === 0 ? 'no zone yet' : `in ${sam.zones.join(', ')}`;
+  const drops =
+    sam.dropped === 0 ? '' : `, ${plural(sam.dropped, 'packet')} dropped (rehome sam zone)`;
+  return [
+    `sam: ${sam.role} ${where}, ${plural(sam.addresses, 'global address', 'global addresses')}${drops}\n`,
+  ];
 }
 
 function securityLines(status: StatusJson, colors: Colors): string[] {

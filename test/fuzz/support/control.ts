@@ -33,6 +33,7 @@ export function controlSource(): EngineControlSource {
       config: () => CONFIG,
       identity: () => undefined,
       exit: () => undefined,
+      sam: () => undefined,
       addresses: () => [],
       reload: () => ({ done: 'reloaded', changed: [], warnings: [], contexts: 0 }),
       version: '0',

@@ -123,6 +123,7 @@ const forwarding = (state: () => Running): ControlSource => ({
   locators: () => state().source.locators(),
   identity: () => state().source.identity(),
   exit: () => state().source.exit(),
+  sam: () => state().source.sam(),
   events: (since) => state().source.events(since),
   explore: (peer) => state().source.explore(peer),
   forget: (tag) => state().source.forget(tag),

@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encapsulate } from '../../src/sam/encapsulation.js';
+import type { SamTable } from '../../src/sam/table.js';
+import { Rtnetlink } from '../../src/linux/netlink/client.js';
+import { inNamespace } from '../../src/linux/netns.js';
+import { addressFromBytes } from '../../src/wire/address.js';
+import { RehomeError } from '../../src/wire/errors.js';
+import { namespaces, prefixFor, wipe } from '../linux/lab.js';
+import { needsRoot } from '../support/root.js';
+import { udp } from '../sam/support.js';
+import { samCompliance } from './sam.compliance.js';
+import { KernelPath, MemoryPath, type Outcome } from './sam.paths.js';
+import { globalsOf, localsOf, randomTable } from './sam.random.js';
+
+const prefix = prefixFor('sam');
+const skip = needsRoot() !== undefined;
+
+describe.skipIf(skip)('SAM data path in the kernel', () => {
+  let name = '';
+  let indexes: number[] = [];
+  const open: KernelPath[] = [];
+  const run = <T>(fn: () => T): T => inNamespace(name, fn);
+  const kernel = (): KernelPath => {
+    const path = run(() => new KernelPath(indexes[4] ?? 0, indexes[5] ?? 0));
+    open.push(path);
+    return path;
+  };
+
+  beforeAll(() => {
+    [name = ''] = namespaces(prefix, 'k');
+    const netlink = new Rtnetlink(name);
+    indexes = [0, 1, 2].flatMap((i) => {
+      netlink.createVeth({ name: `x${i}` }, { name: `y${i}` });
+      for (const end of ['x', 'y']) netlink.setLink(`${end}${i}`, { up: true });
+      return [netlink.index(`x${i}`), netlink.index(`y${i}`)];
+    });
+    netlink.close();
+  });
+  afterAll(() => {
+    for (const path of open) run(() => path.close());
+    wipe(prefix);
+  });
+
+  samCompliance(() => ({ path: kernel(), index: indexes[0] ?? 0, run }));
+
+  describe('comes to the verdicts of the table in memory', () => {
+    const memory = new MemoryPath();
+    const text = (o: Outcome): string =>
+      o.what === 'drop' ? `drop ${o.reason}` : 'packet' in o ? `${o.what} ${Buffer.from(o.packet).toString('hex')}` : o.what; // prettier-ignore
+    const seen = new Map<string, number>();
+    let path: KernelPath;
+    const both = (ask: (p: KernelPath | MemoryPath) => Outcome, what: string): void => {
+      const [wanted, found] = [ask(memory), ask(path)];
+      const key = wanted.what === 'drop' ? wanted.reason : wanted.what;
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+      expect(text(found), what).toBe(text(wanted));
+    };
+    const use = (table: SamTable): boolean => {
+      memory.setTable(table);
+      try {
+        path.setTable(table);
+        return true;
+      } catch (error) {
+        // More prefixes inside each other than the programs go through: refused, the old table stays.
+        if (!(error instanceof RehomeError) || error.code !== 'REHOME_E_SAM_TABLE') throw error;
+        return false;
+      }
+    };
+
+    it('for random zones, mappings and packets', () => {
+      path = kernel();
+      run(() =>
+        fc.assert(
+          fc.property(randomTable(indexes), fc.infiniteStream(fc.nat()), (table, choice) => {
+            if (table.zones.length === 0 || !use(table)) return;
+            const next = (): number => choice.next().value as number;
+            const globals = fc.sample(globalsOf(table), { numRuns: 12, seed: next() });
+            const any = <T>(list: readonly T[]): T => list[next() % list.length] as T;
+            for (let i = 0; i < 12; i++) {
+              const packet = udp(any(globals), any(globals));
+              const [source, destination] = [
+                addressFromBytes(packet, 8),
+                addressFromBytes(packet, 24),
+              ];
+              const what = `${source} > ${destination} with ${JSON.stringify(table)}`;
+              both((p) => p.fromHost(packet), `from the host: ${what}`);
+              both((p) => p.fromProvider(packet), `from the provider: ${what}`);
+              const zone = any(table.zones);
+              const link = any(zone.interfaces);
+              const outer = { source: any(localsOf(zone)), destination: link.local };
+              const wrapped = encapsulate(packet, outer);
+              const of = `from ${outer.source} to ${outer.destination} in ${zone.name}: ${what}`;
+              both((p) => p.fromZone(zone.name, link.index, wrapped), of);
+              both((p) => p.fromZone(zone.name, link.index, packet), `bare ${of}`);
+            }
+          }),
+          { numRuns: 1_000 },
+        ),
+      );
+      // What was generated is worth something: every verdict occurs.
+      for (const reason of [
+        'outer',
+        'native',
+        'delivered',
+        'forwarded',
+        'pass',
+        'source-mismatch',
+        'destination-mismatch',
+        'wrong-gateway',
+        'wrong-parent',
+        'no-such-child',
+        'source-policy',
+        'source-is-below',
+        'unencapsulated',
+        'source-not-in-zone',
+        'destination-not-in-zone',
+        'no-such-address',
+      ]) {
+        // prettier-ignore
+        expect(seen.get(reason) ?? 0, reason).toBeGreaterThan(0);
+      }
+    }, 120_000);
+  });
+});
