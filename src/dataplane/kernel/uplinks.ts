@@ -6,6 +6,7 @@ import type { BpfMap } from '../../linux/bpf/map.js';
 import type { LoadedObject } from '../../linux/bpf/object.js';
 import type { Rtnetlink } from '../../linux/netlink/client.js';
 import type { Link } from '../../linux/netlink/link.js';
+import { DEVICE_MAC } from '../sam/layout.js';
 import { u64Octets, type Uplink } from './layout.js';
 import type { Steering } from './steering.js';
 
@@ -57,12 +58,14 @@ export class Uplinks {
     if (this.#attached.has(link.index)) return;
     this.#refuse(link);
     const programs: BpfHandle[] = [];
-    const add = (program: string, where: number): void => {
-      programs.push(attachTcx(this.#object.program(program).fd, link.index, where));
+    const add = (program: string, where: number, place: 'first' | 'last'): void => {
+      programs.push(attachTcx(this.#object.program(program).fd, link.index, where, place));
     };
+    // What leaves by SAM's device is put into outer packets there: locators are the inner addresses.
+    const before = Buffer.compare(link.mac, DEVICE_MAC) === 0 ? 'first' : 'last';
     try {
-      add('uplink_ingress', ATTACH.TCX_INGRESS);
-      add('uplink_egress', ATTACH.TCX_EGRESS);
+      add('uplink_ingress', ATTACH.TCX_INGRESS, 'last');
+      add('uplink_egress', ATTACH.TCX_EGRESS, before);
       this.#steering.addUplink(link.index, link.name);
     } catch (error) {
       for (const program of programs) program.close();

@@ -40,12 +40,24 @@ export class BpfHandle {
   }
 }
 
+const BPF_F_BEFORE = 8;
+
 /**
- * Attaches a loaded program to a device of the current namespace behind whatever is attached already (tcx, Linux 6.6).
+ * Attaches a loaded program to a device of the current namespace (tcx, Linux 6.6).
+ * @param place behind whatever is attached already, or in front of it
  * @throws SyscallError EINVAL before Linux 6.6, ENODEV, EPERM.
  */
-export function attachTcx(programFd: number, ifindex: number, attachType: number): BpfHandle {
-  const attr = new Struct(48).u32(0, programFd).u32(4, ifindex).u32(8, attachType);
+export function attachTcx(
+  programFd: number,
+  ifindex: number,
+  attachType: number,
+  place: 'last' | 'first' = 'last',
+): BpfHandle {
+  const attr = new Struct(48)
+    .u32(0, programFd)
+    .u32(4, ifindex)
+    .u32(8, attachType)
+    .u32(12, place === 'first' ? BPF_F_BEFORE : 0);
   return new BpfHandle(check(`attaching to interface ${ifindex}`, bpf(CMD.LINK_CREATE, attr)));
 }
 
