@@ -3,6 +3,9 @@ import { end, type SitePlan } from './plan.js';
 /** The host on the Internet that everybody writes to. */
 export const FAR = '2001:db8:f::1';
 
+/** The same host's second address: without a Shim6 context to it, packets go as their source says. */
+export const FAR_PLAIN = '2001:db8:f::2';
+
 /** What the two providers have given to the site (the draft's table 1, masked to their lengths). */
 export const PREFIX_A = '2001:db8:a::/48';
 export const PREFIX_B = '2001:db8:b::/56';
@@ -61,7 +64,7 @@ export function figure7(classic: boolean): SitePlan {
       [end('gwB wan0', '2001:db8:bb::2/64'), end('ispB cust', '2001:db8:bb::1/64')],
       [end('ispA net', '2001:db8:fa::1/64'), end('net a', '2001:db8:fa::2/64')],
       [end('ispB net', '2001:db8:fb::1/64'), end('net b', '2001:db8:fb::2/64')],
-      [end('far eth0', `${FAR}/64`), end('net far', '2001:db8:f::ff/64')],
+      [end('far eth0', `${FAR}/64`, `${FAR_PLAIN}/64`), end('net far', '2001:db8:f::ff/64')],
     ],
     routes: [
       ...(classic

@@ -9,7 +9,7 @@ export interface SamReport {
   /** What was not as it should be. */
   readonly reasons: readonly string[];
   readonly nodes: readonly NodeReport[];
-  /** From the start of the host's daemon (in memory: of the host) until it had all its global addresses. */
+  /** From the start of the host's daemon (its own clock; in memory: of the host) until it had all its global addresses. */
   readonly autoconfigurationMs: number | null;
   readonly phases: readonly PhaseReport[];
   readonly session: SessionReport | null;
