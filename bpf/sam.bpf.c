@@ -92,7 +92,10 @@ INLINE int encapsulate(struct __sk_buff *skb, __u32 generation, struct ip6 *ip, 
   ip->source.w[1] = be64(way->source.lo);
   ip->destination.w[0] = be64(way->destination.hi);
   ip->destination.w[1] = be64(way->destination.lo);
-  if (adjust_room(skb, IP6, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 | BPF_F_ADJ_ROOM_FIXED_GSO) ||
+  // What has been in an outer packet before, in the zone above or below, still carries the kernel's marks of that
+  // (skb->encapsulation, the inner offsets, the kind of segmentation): it is refused new ones, and needs none.
+  if ((adjust_room(skb, IP6, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 | BPF_F_ADJ_ROOM_FIXED_GSO) &&
+       adjust_room(skb, IP6, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO)) ||
       store_bytes(skb, L2, ip, IP6, 0))
     return drop(C_DROP_REWRITE_FAILED);
   count(C_ENCAPSULATED);
