@@ -216,6 +216,17 @@ function trigger(from: NonNullable<FileConfig['trigger']>): TriggerRules {
 const seconds = (milliseconds: number | undefined): number | undefined =>
   milliseconds === undefined ? undefined : milliseconds / 1_000;
 
+/**
+ * Whether this host protects sessions of its own. SAM routers and gateways forward those of others: theirs are protected
+ * only where the configuration names interfaces.
+ */
+export const hasLocators = ({
+  shim6,
+  sam,
+  interfaces,
+}: Pick<DaemonConfig, 'shim6' | 'sam' | 'interfaces'>): boolean =>
+  shim6 && (sam === undefined || sam.role === 'host' || interfaces.length > 0);
+
 /** Whether one of our addresses may be used as a locator. */
 export const usesAddress = (
   config: Pick<DaemonConfig, 'interfaces' | 'prefixes'>,

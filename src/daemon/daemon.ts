@@ -7,7 +7,7 @@ import { HostEngine } from '../engine/host.js';
 import { noVerification, type LocatorVerifier } from '../identity/verifier.js';
 import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
-import type { DaemonConfig } from './config.js';
+import { hasLocators, type DaemonConfig } from './config.js';
 import { changedKeys, refuseRestartKeys } from './config/diff.js';
 import { EngineControlSource } from './control-source.js';
 import { HostDriver } from './driver.js';
@@ -18,6 +18,7 @@ import { insecure, refuseInsecure } from './identity/insecure.js';
 import { openIdentity } from './identity/setup.js';
 import { chooseLocators, type HostAddress } from './locators.js';
 import type { Log } from './log.js';
+import { provablePrefixes } from './sam/identity.js';
 import { UlidCare } from './ulid-care.js';
 import { version } from './version.js';
 import type { AddressWatch, OpenedDataPath, OpenedSam, World } from './world.js';
@@ -171,6 +172,7 @@ export class Daemon {
       watch: this.#watch,
       control,
       inUse: () => this.#engine.contexts().map((c) => c.ulids.local),
+      delegated: () => (this.#sam === undefined ? [] : provablePrefixes(this.#sam)),
       note: (level, name, detail) => this.#note(level, name, detail),
       signal: this.#ending.signal,
     });
@@ -236,9 +238,7 @@ export class Daemon {
 
   /** What the configuration wants and the data path can serve. */
   #choose(addresses: readonly HostAddress[]): readonly LocalLocator[] {
-    // Routers forward; their own sessions are protected only where the configuration names interfaces.
-    const { sam, interfaces, shim6 } = this.#config;
-    if (!shim6 || (sam !== undefined && sam.role !== 'host' && interfaces.length === 0)) return [];
+    if (!hasLocators(this.#config)) return [];
     const chosen = chooseLocators(this.#config, addresses);
     const refused = insecure(this.#config, chosen);
     for (const { address } of refused.filter((l) => !this.#refusedGlobal.has(l.address))) {

@@ -1,6 +1,6 @@
 import type { DataPath } from '../dataplane/datapath.js';
 import type { LocalLocator } from '../engine/types.js';
-import type { SamEvent } from '../sam/types.js';
+import type { GlobalAddress, SamEvent } from '../sam/types.js';
 import type { SamTable } from '../sam/table.js';
 import type { SamView } from '../sam/view.js';
 import type { Address, LocatorPair } from '../wire/address.js';
@@ -61,14 +61,15 @@ export interface AddressControl {
 
 /** A SAM node that runs. */
 export interface OpenedSam {
-  /** Index of the interface that has the global addresses. */
-  readonly deviceIndex: number;
+  /** The interface that has the global addresses. */
+  readonly device: HostInterface;
   readonly table: SamTable;
   /** Interfaces of zones that cannot be used now, and why. */
   readonly troubles: ReadonlyMap<string, string>;
   /** Elements in the maps of the kernel programs. */
   readonly programState: number;
   view(): SamView;
+  addresses(): readonly GlobalAddress[];
   /** Local addresses of others in the zones that the system has heard of lately, by interface. */
   neighbours(): readonly { readonly interface: string; readonly local: Address; readonly reachable: boolean }[]; // prettier-ignore
   counters(): Readonly<Record<string, number>>;

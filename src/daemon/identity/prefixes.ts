@@ -22,11 +22,14 @@ export interface AdvertisedPrefix {
   readonly validSeconds: number;
 }
 
-/** A prefix of the configuration, with the index of its interface. */
+/** A prefix of the configuration, or one that a SAM zone delegates to us, with the index of its interface. */
 export interface ConfiguredPrefix {
   readonly prefix: Prefix;
   readonly ifindex: number;
   readonly interfaceName: string;
+  /** Absent: never. */
+  readonly preferredUntil?: Millis;
+  readonly validUntil?: Millis;
 }
 
 const SUBNET = 64;
@@ -81,7 +84,7 @@ export class PrefixTable {
       else add(p);
     }
     for (const p of configured) {
-      add({ ...p, preferredUntil: ms(Infinity), validUntil: ms(Infinity) });
+      add({ preferredUntil: ms(Infinity), validUntil: ms(Infinity), ...p });
     }
     return [...found.values()].sort((a, b) => (a.prefix.address < b.prefix.address ? -1 : 1));
   }

@@ -1,7 +1,7 @@
 import { HbaVerifier } from '../../identity/hba-verifier.js';
 import type { Address } from '../../wire/address.js';
 import { prefixContains, type Prefix } from '../../wire/prefix.js';
-import type { DaemonConfig } from '../config.js';
+import { hasLocators, type DaemonConfig } from '../config.js';
 import { findModifier } from '../hash2-pool.js';
 import type { AddressControl, AddressWatch, World } from '../world.js';
 import { IdentityKeeper, type KeeperOptions } from './keeper.js';
@@ -16,6 +16,8 @@ export interface KeeperParts {
   readonly control: AddressControl;
   /** ULIDs of ours that contexts use. */
   readonly inUse: () => Iterable<Address>;
+  /** Prefixes that SAM zones delegate to this host and that leave room for a hash, at their interface. */
+  readonly delegated: () => readonly ConfiguredPrefix[];
   readonly note: KeeperOptions['note'];
   /** Ends a search that is under way. */
   readonly signal: AbortSignal;
@@ -44,7 +46,7 @@ export function openIdentity(parts: KeeperParts): {
     random: world.random,
     findModifier: (task, from) => findModifier(task, from, { signal }),
     addresses: () => watch.current(),
-    configured: configuredPrefixes(parts),
+    configured: withDelegated(configuredPrefixes(parts), parts.delegated),
     admits: (name, prefix) => mayHold(parts.config, name, prefix),
     inUse,
     bound: () => world.boundAddresses(),
@@ -54,9 +56,14 @@ export function openIdentity(parts: KeeperParts): {
   return { verifier, keeper };
 }
 
+const withDelegated =
+  (configured: () => ConfiguredPrefix[], delegated: KeeperParts['delegated']) =>
+  (): ConfiguredPrefix[] => [...configured(), ...delegated()];
+
 /** The filters of the configuration, for a prefix instead of an address. */
 function mayHold(config: DaemonConfig, interfaceName: string, prefix: Prefix | undefined): boolean {
   const { interfaces, prefixes } = config;
+  if (!hasLocators(config)) return false;
   if (interfaces.length > 0 && !interfaces.includes(interfaceName)) return false;
   if (prefix === undefined || prefixes.length === 0) return true;
   return prefixes.some((p) => p.length <= prefix.length && prefixContains(p, prefix.address));

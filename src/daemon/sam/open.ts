@@ -15,7 +15,7 @@ export function openSam(poller: FdPoller, config: SamDaemonConfig, hooks: SamHoo
   const clock = systemClock();
   const service = new SamService({ config, clock, random: systemRandom(), poller, ...hooks });
   return {
-    deviceIndex: service.deviceIndex,
+    device: { name: config.device, index: service.deviceIndex },
     get table() {
       return service.table;
     },
@@ -26,6 +26,7 @@ export function openSam(poller: FdPoller, config: SamDaemonConfig, hooks: SamHoo
       return service.programState;
     },
     view: () => service.engine.view(clock.now()),
+    addresses: () => service.engine.addresses(),
     neighbours: () => neighbours(config),
     counters: () => service.counters(),
     close: () => service.close(),

@@ -58,14 +58,14 @@ export class Uplinks {
     if (this.#attached.has(link.index)) return;
     this.#refuse(link);
     const programs: BpfHandle[] = [];
-    const add = (program: string, where: number, place: 'first' | 'last'): void => {
-      programs.push(attachTcx(this.#object.program(program).fd, link.index, where, place));
+    // SAM's program at its device takes every packet away: what is to see them comes before it.
+    const first = Buffer.compare(link.mac, DEVICE_MAC) === 0;
+    const add = (program: string, where: number): void => {
+      programs.push(attachTcx(this.#object.program(program).fd, link.index, where, first));
     };
-    // What leaves by SAM's device is put into outer packets there: locators are the inner addresses.
-    const before = Buffer.compare(link.mac, DEVICE_MAC) === 0 ? 'first' : 'last';
     try {
-      add('uplink_ingress', ATTACH.TCX_INGRESS, 'last');
-      add('uplink_egress', ATTACH.TCX_EGRESS, before);
+      add('uplink_ingress', ATTACH.TCX_INGRESS);
+      add('uplink_egress', ATTACH.TCX_EGRESS);
       this.#steering.addUplink(link.index, link.name);
     } catch (error) {
       for (const program of programs) program.close();

@@ -15,6 +15,7 @@ export const CMD = {
 } as const;
 
 export const PROG_TYPE_SCHED_CLS = 3;
+const BPF_F_BEFORE = 1 << 3;
 export const ATTACH = { TCX_INGRESS: 46, TCX_EGRESS: 47 } as const;
 
 /** One bpf(2) call; a result, or -errno. The structures `attr` points at must stay referenced. */
@@ -40,24 +41,19 @@ export class BpfHandle {
   }
 }
 
-const BPF_F_BEFORE = 8;
-
 /**
- * Attaches a loaded program to a device of the current namespace (tcx, Linux 6.6).
- * @param place behind whatever is attached already, or in front of it
+ * Attaches a loaded program to a device of the current namespace behind whatever is attached already, or `first`, before
+ * all of it (tcx, Linux 6.6).
  * @throws SyscallError EINVAL before Linux 6.6, ENODEV, EPERM.
  */
 export function attachTcx(
   programFd: number,
   ifindex: number,
   attachType: number,
-  place: 'last' | 'first' = 'last',
+  first = false,
 ): BpfHandle {
-  const attr = new Struct(48)
-    .u32(0, programFd)
-    .u32(4, ifindex)
-    .u32(8, attachType)
-    .u32(12, place === 'first' ? BPF_F_BEFORE : 0);
+  const attr = new Struct(48).u32(0, programFd).u32(4, ifindex).u32(8, attachType);
+  if (first) attr.u32(12, BPF_F_BEFORE);
   return new BpfHandle(check(`attaching to interface ${ifindex}`, bpf(CMD.LINK_CREATE, attr)));
 }
 
