@@ -13,6 +13,8 @@ import {
   socket,
 } from './syscalls.js';
 
+/** Only who asks for everything hears what is sent, and what programs take away at the ingress. */
+const ETH_P_ALL = 3;
 const ETH_P_IPV6 = 0x86dd;
 const PACKET_OUTGOING = 4;
 /** Packets read per wake-up before other work gets a turn; the poller reports the rest again. */
@@ -47,7 +49,7 @@ export class PacketTap {
     try {
       const address = Buffer.alloc(20); // struct sockaddr_ll
       address.writeUInt16LE(AF_PACKET, 0);
-      address.writeUInt16BE(ETH_P_IPV6, 2);
+      address.writeUInt16BE(ETH_P_ALL, 2);
       address.writeInt32LE(options.ifindex, 4);
       bind(this.#fd, address);
       this.#poller.add(this.#fd, () => this.#drain());
@@ -63,7 +65,9 @@ export class PacketTap {
       const length = recvmsg(this.#fd, this.#receive.bytes, MSG_DONTWAIT);
       if (length === -EINTR) continue;
       if (length < 0) return;
-      this.#onPacket(this.#buffer.slice(0, length), this.#receive.name[10] === PACKET_OUTGOING);
+      const { name } = this.#receive; // struct sockaddr_ll
+      if ((((name[2] ?? 0) << 8) | (name[3] ?? 0)) !== ETH_P_IPV6) continue;
+      this.#onPacket(this.#buffer.slice(0, length), name[10] === PACKET_OUTGOING);
     }
   }
 

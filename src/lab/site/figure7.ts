@@ -1,3 +1,4 @@
+import { PREFIX_A, PREFIX_B } from '../../sim/sam/figure7-facts.js';
 import { end, type SitePlan } from './plan.js';
 
 /** The host on the Internet that everybody writes to. */
@@ -5,10 +6,6 @@ export const FAR = '2001:db8:f::1';
 
 /** The same host's second address: without a Shim6 context to it, packets go as their source says. */
 export const FAR_PLAIN = '2001:db8:f::2';
-
-/** What the two providers have given to the site (the draft's table 1, masked to their lengths). */
-export const PREFIX_A = '2001:db8:a::/48';
-export const PREFIX_B = '2001:db8:b::/56';
 
 /** The host's addresses in a classic site: below each provider, on each of its interfaces. */
 export const CLASSIC = {
@@ -94,6 +91,10 @@ export function figure7(classic: boolean): SitePlan {
     ],
   };
 }
+
+/** The provider that an address of the site belongs to. */
+export const providerOf = (address: string): string | null =>
+  address.startsWith('2001:db8:a:') ? 'ispA' : address.startsWith('2001:db8:b:') ? 'ispB' : null;
 
 /** Configurations of the two gateways of a classic site with source-based forwarding. */
 export function exitConfigurations(): Readonly<Record<'gwA' | 'gwB', string>> {

@@ -1,45 +1,67 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PassageReport } from '../../sim/sam/report.js';
 import { parseAddress, type Address } from '../../wire/address.js';
 import { parseIcmpv6, readEcho } from '../../wire/icmpv6.js';
-import type { PassageReport } from '../../sim/sam/report.js';
+import { IPV6_HEADER, PROTOCOL } from '../../wire/ipv6.js';
 import type { Site } from './site.js';
 
 /** What was seen of one packet; `PassageReport` without its name and verdict. */
 export type Passage = Omit<PassageReport, 'name' | 'expected'>;
 
+/** A node and one of its interfaces. */
+export type Place = readonly [node: string, name: string];
+
+export interface WatchPlaces {
+  /** Where packets of the site are sent; they may be in outer packets there. */
+  readonly origins: readonly Place[];
+  /** Routers of the providers, towards the site. */
+  readonly providers: readonly Place[];
+  /** Where they arrive. */
+  readonly far: Place;
+  /** What a provider is called, by its node and interface. Default: the node. */
+  readonly nameOf?: (place: Place) => string;
+}
+
 /** Milliseconds until what has been heard has been read. */
 const SETTLE = 20;
+const HOP_LIMIT = 7;
 
 const keyOf = (from: Address, to: Address, identifier: number, sequence: number): string =>
   `${from} ${to} ${identifier} ${sequence}`;
 
+interface Sight {
+  readonly role: 'origin' | 'provider' | 'far';
+  readonly name: string;
+  readonly key: string;
+  readonly packet: Uint8Array;
+}
+
 /** Listens where the site's packets leave it and where they arrive. */
 export class Watch {
   private readonly site: Site;
-  private readonly far: string;
-  private readonly seen: { readonly place: string; readonly key: string }[] = [];
+  private readonly seen: Sight[] = [];
 
-  /** @param providers node and interface towards the site; @param far node and interface of the Internet host */
-  constructor(
-    site: Site,
-    providers: readonly (readonly [node: string, name: string])[],
-    far: readonly [node: string, name: string],
-  ) {
+  constructor(site: Site, places: WatchPlaces) {
     this.site = site;
-    for (const [node, name] of [...providers, far]) {
-      site.tap(node, name, (packet, sent) => {
-        if (!sent) this.note(node, packet);
+    const { nameOf = ([node]) => node } = places;
+    const listen = (place: Place, role: Sight['role'], out: boolean): void => {
+      site.tap(place[0], place[1], (packet, sent) => {
+        if (sent === out) this.note(role, nameOf(place), packet);
       });
-    }
-    this.far = far[0];
+    };
+    for (const place of places.origins) listen(place, 'origin', true);
+    for (const place of places.providers) listen(place, 'provider', false);
+    listen(places.far, 'far', false);
   }
 
-  private note(place: string, packet: Uint8Array): void {
+  private note(role: Sight['role'], name: string, outer: Uint8Array): void {
+    const packet = outer[6] === PROTOCOL.ipv6 ? outer.subarray(IPV6_HEADER) : outer;
     const message = parseIcmpv6(packet);
     const echo = message.ok ? readEcho(message) : undefined;
     if (!message.ok || echo === undefined || echo.reply) return;
     const { source, destination } = message.header;
-    this.seen.push({ place, key: keyOf(source, destination, echo.identifier, echo.sequence) });
+    const key = keyOf(source, destination, echo.identifier, echo.sequence);
+    this.seen.push({ role, name, key, packet });
   }
 
   /** Sends one echo request from a node with this source, and follows it. */
@@ -50,15 +72,22 @@ export class Watch {
     const result = await pinger.ping(from, to);
     await sleep(SETTLE);
     const key = keyOf(from, to, pinger.identifier, pinger.sequence);
-    const places = this.seen.filter((s) => s.key === key).map((s) => s.place);
+    const sights = this.seen.filter((s) => s.key === key);
+    const of = (role: Sight['role']): Sight[] => sights.filter((s) => s.role === role);
+    const [sent, came] = [of('origin')[0], of('far')[0]];
     return {
       source: from,
       destination: to,
-      leftBy: places.filter((p) => p !== this.far),
-      arrived: places.includes(this.far),
+      leftBy: of('provider').map((s) => s.name),
+      arrived: came !== undefined,
       rttMs: result.rttMs ?? null,
       error: result.error ?? null,
-      unchanged: null,
+      unchanged: sent && came ? same(sent.packet, came.packet) : null,
     };
   }
+}
+
+/** Octet for octet but for the hop limit. */
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, i) => i === HOP_LIMIT || octet === b[i]);
 }

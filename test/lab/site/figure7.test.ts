@@ -20,14 +20,14 @@ describe.skipIf(needsRoot() !== undefined)('the classic site of figure 7', () =>
 
   beforeEach(async () => {
     site = await Site.start(figure7(true));
-    watch = new Watch(
-      site,
-      [
+    watch = new Watch(site, {
+      origins: [],
+      providers: [
         ['ispA', 'cust'],
         ['ispB', 'cust'],
       ],
-      ['far', 'eth0'],
-    );
+      far: ['far', 'eth0'],
+    });
     // Carriers take a moment.
     for (const source of [CLASSIC.AH, CLASSIC.AK])
       await expect

@@ -1,0 +1,84 @@
+import type { PhaseReport } from '../../sim/sam/report.js';
+import type { HostDaemon } from '../host-daemon.js';
+import type { SitePlan } from './plan.js';
+import { until } from './session.js';
+import { Site } from './site.js';
+import { Watch, type WatchPlaces } from './watch.js';
+
+export interface DemonstrationOptions {
+  readonly seed: string;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
+  /** A line for people, when something begins. */
+  readonly onStep: (text: string) => void;
+  readonly onPhase: (phase: PhaseReport) => void;
+}
+
+/** What hosts of the lab are told: addresses as long as these cannot be proven (docs/sam.md). */
+export const UNPROVEN =
+  'security = "none"\nforce_insecure = true\nprofile = "paper"\n[trigger]\npackets = 10\n';
+
+const READY_WITHIN = 30_000;
+
+/** Builds a plan, uses it, and takes it down, whatever happens. @throws what `use` throws, or the signal's reason */
+export async function inSite<T>(
+  plan: SitePlan,
+  places: WatchPlaces,
+  signal: AbortSignal,
+  use: (site: Site, watch: Watch) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const site = await Site.start(plan);
+  const stop = (): void => void site.stop();
+  signal.addEventListener('abort', stop);
+  try {
+    return await use(site, new Watch(site, places));
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await site.stop();
+  }
+}
+
+/** Waits until a gateway has its local address and advertises. @throws RehomeError REHOME_E_LAB_DAEMON */
+export async function advertises(daemon: HostDaemon): Promise<void> {
+  const ready = async (): Promise<true | undefined> => {
+    const { zones } = await daemon.client.sam();
+    const ours = zones.filter((z) => z.role === 'gateway').flatMap((z) => z.links);
+    return ours.some((l) => l.advertising) ? true : undefined;
+  };
+  await until(ready, READY_WITHIN, `${daemon.host} does not advertise`, daemon);
+}
+
+/** Waits until a host may send from so many addresses. @throws RehomeError REHOME_E_LAB_DAEMON */
+export async function addressesOf(daemon: HostDaemon, count: number): Promise<readonly string[]> {
+  const ready = async (): Promise<readonly string[] | undefined> => {
+    const own = (await daemon.client.locators()).local.map((l) => l.address);
+    return own.length >= count ? own : undefined;
+  };
+  return until(ready, READY_WITHIN, `${daemon.host} has not got its ${count} addresses`, daemon);
+}
+
+/** What was not as it should be, one sentence each. */
+export function judge(
+  phases: readonly PhaseReport[],
+  facts: { readonly autoconfigurationMs: number | null; readonly kept: boolean | null },
+): string[] {
+  const { autoconfigurationMs: took, kept } = facts;
+  return [
+    ...phases.flatMap((p) =>
+      p.passages
+        .filter((x) => !x.expected)
+        .map((x) => `${p.name}: ${x.name} (${x.source}) did not go as it should`),
+    ),
+    ...(took !== null && took > CONFIGURED_WITHIN
+      ? [`the host took ${Math.round(took)} ms to configure itself`]
+      : []),
+    ...(kept === false ? ['the session was not kept'] : []),
+  ];
+}
+
+/** Milliseconds that a host may take for its addresses. */
+const CONFIGURED_WITHIN = 5_000;
