@@ -42,6 +42,7 @@ enum {
   // rehome0's own address, 02:72:68:73:61:6d: what is handed to it has to be addressed to it.
   DEVICE_MAC_LOW = 0x73687202,
   DEVICE_MAC_HIGH = 0x6d61,
+  EALREADY = 114,
   DECAP_L3_IPV6 = 256, // BPF_F_ADJ_ROOM_DECAP_L3_IPV6, younger than Debian 12's headers
 };
 // tcx verdicts (TCX_NEXT, TCX_DROP).

@@ -92,12 +92,11 @@ INLINE int encapsulate(struct __sk_buff *skb, __u32 generation, struct ip6 *ip, 
   ip->source.w[1] = be64(way->source.lo);
   ip->destination.w[0] = be64(way->destination.hi);
   ip->destination.w[1] = be64(way->destination.lo);
-  // What has been in an outer packet before, in the zone above or below, still carries the kernel's marks of that
-  // (skb->encapsulation, the inner offsets, the kind of segmentation): it is refused new ones, and needs none.
-  if ((adjust_room(skb, IP6, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 | BPF_F_ADJ_ROOM_FIXED_GSO) &&
-       adjust_room(skb, IP6, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO)) ||
-      store_bytes(skb, L2, ip, IP6, 0))
-    return drop(C_DROP_REWRITE_FAILED);
+  long failed = adjust_room(skb, IP6, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 | BPF_F_ADJ_ROOM_FIXED_GSO);
+  // What came out of an outer packet on a veth is still marked as encapsulated, and as a super-packet to be cut behind an
+  // IPv6 header: just what it becomes again. The kernel refuses to mark it twice.
+  if (failed == -EALREADY) failed = adjust_room(skb, IP6, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+  if (failed || store_bytes(skb, L2, ip, IP6, 0)) return drop(C_DROP_REWRITE_FAILED);
   count(C_ENCAPSULATED);
   // The kernel looks the route up: with a next hop of ours, a packet that waits for its neighbour would go astray, because
   // it still carries the route to rehome0.

@@ -53,6 +53,7 @@ export class SamService {
   #engine: SamEngine;
   #table: SamTable = { zones: [], providers: [] };
   #links: LinksNow = { zones: [], deviceMtu: 0, troubles: new Map() };
+  #providers: readonly ProviderLink[] = [];
   #signature = '';
   #timer: Timer | undefined;
   #gather: NodeJS.Timeout | undefined;
@@ -73,7 +74,6 @@ export class SamService {
       );
       this.#programs = this.#keep(new SamPrograms(this.#device.ifindex));
       this.#programs.attachDevice();
-      for (const { ifindex } of this.#providerLinks()) this.#programs.attach('provider', ifindex);
       this.#sender = this.#keep(openIcmpSender({ poller: options.poller }));
       this.#answers = new SamAnswers((packet, ifindex) => this.#sender.send(packet, ifindex) === 0);
       this.#programs.listen(options.poller, (event) =>
@@ -105,8 +105,9 @@ export class SamService {
   }
 
   #begin(): void {
-    this.#signature = signatureOf(this.#links);
     this.#attachLinks();
+    this.#attachProviders();
+    this.#signature = signatureOf(this.#links, this.#providers);
     // Effects are carried out one by one: what fails here is a failed start.
     this.#act(this.#engine.tick(this.#o.clock.now()));
     this.#schedule();
@@ -172,6 +173,16 @@ export class SamService {
     for (const index of wanted) this.#attached.add(index);
   }
 
+  #attachProviders(): void {
+    const next = this.#providerLinks();
+    const wanted = new Set(next.map((p) => p.ifindex));
+    for (const { ifindex } of this.#providers) {
+      if (!wanted.has(ifindex)) this.#programs.detach('provider', ifindex);
+    }
+    for (const ifindex of wanted) this.#programs.attach('provider', ifindex);
+    this.#providers = next;
+  }
+
   #changedSoon(): void {
     this.#gather ??= setTimeout(() => {
       this.#gather = undefined;
@@ -184,11 +195,13 @@ export class SamService {
     if (this.#closed) return;
     const next = this.#readLinks();
     this.#links = next;
-    const signature = signatureOf(next);
+    const signature = signatureOf(next, this.#providerLinks());
     if (signature === this.#signature) return;
     this.#signature = signature;
     this.#device.setMtu(next.deviceMtu);
     this.#attachLinks();
+    this.#attachProviders();
+    this.#programs.setTable(this.#table, this.#providers);
     this.#act(this.#engine.configure(this.#engineConfig(), this.#o.clock.now()));
     this.#schedule();
   }
@@ -247,7 +260,7 @@ export class SamService {
       case 'addresses':
         return this.#setAddresses(effect.addresses);
       case 'table':
-        this.#programs.setTable(effect.table, this.#providerLinks());
+        this.#programs.setTable(effect.table, this.#providers);
         this.#table = effect.table;
         return this.#setRoutes();
       case 'event':
@@ -321,8 +334,8 @@ const unique = (prefixes: readonly Prefix[]): Prefix[] => [
   ...new Map(prefixes.map((p) => [`${p.address}/${p.length}`, p])).values(),
 ];
 
-const signatureOf = ({ zones, deviceMtu }: LinksNow): string =>
-  JSON.stringify([zones, deviceMtu], (_key, value: unknown) =>
+const signatureOf = ({ zones, deviceMtu }: LinksNow, providers: readonly ProviderLink[]): string =>
+  JSON.stringify([zones, deviceMtu, providers], (_key, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,
   );
 
