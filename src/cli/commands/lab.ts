@@ -10,9 +10,19 @@ Examples:
   rehome lab failover                     cut the path in use and watch the session go on
   rehome lab failover --break 16          leave 2 of 18 one-way paths
   rehome lab failover --traffic iperf3 --out out/
+  rehome lab sam                          a site with two providers: plain routing, [exit], SAM, and a dead provider
+  rehome lab sam --figure 1               zones in zones, three levels, and a renumbering in the middle
   rehome lab shell A                      a shell in host A; in another terminal:
   rehome lab cut current                  ... cut what is in use (also a1>b2, a1<>b2, a1, all)
   rehome lab restore all`;
+
+interface SamOptions {
+  readonly figure: string;
+  readonly seed: string;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly memory?: boolean;
+}
 
 const breakKind = (text: string): 'current' | 'both' | 'one-way' | number => {
   if (text === 'current' || text === 'both' || text === 'one-way') return text;
@@ -75,6 +85,23 @@ export const registerLab: Register = (program, io) => {
     .action(async (options) => {
       const { failover } = await import('../../lab/commands/failover.js');
       process.exitCode = await failover(options, io);
+    });
+
+  lab
+    .command('sam')
+    .description('zones with local addresses: each packet out by the gateway it belongs to')
+    .addOption(
+      new Option('--figure <n>', 'of draft-despres-sam-03: 7, a site; 1, a hierarchy of zones')
+        .choices(['7', '1'])
+        .default('7'),
+    )
+    .option('--seed <text>', 'of what is sent, and in memory of everything', '1')
+    .option('--out <dir>', 'write report.json there')
+    .option('--json', 'print the report as JSON and nothing else')
+    .option('--memory', 'in memory, as without root')
+    .action(async ({ figure, ...options }: SamOptions) => {
+      const { sam } = await import('../../lab/commands/sam.js');
+      process.exitCode = await sam({ ...options, figure: figure === '1' ? 1 : 7 }, io);
     });
 
   networkOptions(lab.command('up'))

@@ -48,9 +48,7 @@ interface Common {
 export const registerSam: Register = (program, io) => {
   const sam = program
     .command('sam')
-    .description(
-      'SAM zones (draft-despres-sam-03): addresses, the live zone',
-    )
+    .description('SAM zones (draft-despres-sam-03): addresses, the live zone')
     .addHelpText('after', HELP);
   sam
     .command('address')

@@ -3,6 +3,7 @@ import { SamPrograms } from '../../dataplane/sam/programs.js';
 import type { ProviderLink } from '../../dataplane/sam/program-table.js';
 import { Rtnetlink } from '../../linux/netlink/client.js';
 import { NetlinkEvents } from '../../linux/netlink/events.js';
+import { isLinkUp } from '../../linux/netlink/link.js';
 import type { FdPoller } from '../../linux/poller.js';
 import {
   openDiscoverySocket,
@@ -12,7 +13,13 @@ import {
 } from '../../linux/rawsocket.js';
 import { SamEngine } from '../../sam/engine.js';
 import { gatewayLocal, isOurs, type SamTable } from '../../sam/table.js';
-import type { GlobalAddress, SamConfig, SamEffect, SamEvent } from '../../sam/types.js';
+import type {
+  GlobalAddress,
+  ProviderPrefix,
+  SamConfig,
+  SamEffect,
+  SamEvent,
+} from '../../sam/types.js';
 import { addressFromBytes, addressToBytes } from '../../wire/address.js';
 import type { Prefix } from '../../wire/prefix.js';
 import type { Millis, RandomSource } from '../../wire/units.js';
@@ -107,7 +114,7 @@ export class SamService {
   #begin(): void {
     this.#attachLinks();
     this.#attachProviders();
-    this.#signature = signatureOf(this.#links, this.#providers);
+    this.#signature = this.#signatureOf(this.#links);
     // Effects are carried out one by one: what fails here is a failed start.
     this.#act(this.#engine.tick(this.#o.clock.now()));
     this.#schedule();
@@ -149,11 +156,25 @@ export class SamService {
     const { config, provable } = this.#o;
     return {
       zones: this.#links.zones,
-      providers: config.providers.map(({ prefix }) => ({ prefix })),
+      providers: this.#givenPrefixes(),
       routerLifetime: config.routerLifetime,
       provable,
       sequence: Math.floor(Date.now() / 1_000),
     };
+  }
+
+  /**
+   * What the providers give. While a provider's link is down its prefix is deprecated, not taken back: what is new chooses
+   * another one, what has begun waits, or moves with Shim6 (RFC 8475 §3.1 does so for classic prefixes).
+   */
+  #givenPrefixes(): readonly ProviderPrefix[] {
+    const links = this.#netlink.links();
+    const now = this.#o.clock.now();
+    return this.#o.config.providers.map(({ prefix, interface: name }) => {
+      const link = links.find((l) => l.name === name);
+      const up = link !== undefined && isLinkUp(link);
+      return up ? { prefix } : { prefix, preferredUntil: now };
+    });
   }
 
   #providerLinks(): ProviderLink[] {
@@ -183,6 +204,12 @@ export class SamService {
     this.#providers = next;
   }
 
+  /** Differs when there is something to do. */
+  #signatureOf(links: LinksNow): string {
+    const usable = this.#givenPrefixes().map((p) => p.preferredUntil === undefined);
+    return signatureOf(links, this.#providerLinks(), usable);
+  }
+
   #changedSoon(): void {
     this.#gather ??= setTimeout(() => {
       this.#gather = undefined;
@@ -195,7 +222,7 @@ export class SamService {
     if (this.#closed) return;
     const next = this.#readLinks();
     this.#links = next;
-    const signature = signatureOf(next, this.#providerLinks());
+    const signature = this.#signatureOf(next);
     if (signature === this.#signature) return;
     this.#signature = signature;
     this.#device.setMtu(next.deviceMtu);
@@ -334,8 +361,12 @@ const unique = (prefixes: readonly Prefix[]): Prefix[] => [
   ...new Map(prefixes.map((p) => [`${p.address}/${p.length}`, p])).values(),
 ];
 
-const signatureOf = ({ zones, deviceMtu }: LinksNow, providers: readonly ProviderLink[]): string =>
-  JSON.stringify([zones, deviceMtu, providers], (_key, value: unknown) =>
+const signatureOf = (
+  { zones, deviceMtu }: LinksNow,
+  providers: readonly ProviderLink[],
+  usable: readonly boolean[],
+): string =>
+  JSON.stringify([zones, deviceMtu, providers, usable], (_key, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,
   );
 

@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   figure7Nodes,
   SAM_ADDRESSES,
   type Figure7Name as Name,
 } from '../../sim/sam/figure7-facts.js';
 import type { PassageReport, PhaseReport, SamReport } from '../../sim/sam/report.js';
+import { parseAddress } from '../../wire/address.js';
 import {
   CLASSIC,
   exitConfigurations,
@@ -21,7 +23,7 @@ import {
   UNPROVEN,
   type DemonstrationOptions,
 } from './run.js';
-import { liveThrough } from './session.js';
+import { liveThrough, until } from './session.js';
 import type { Site } from './site.js';
 import type { Watch, WatchPlaces } from './watch.js';
 
@@ -36,6 +38,9 @@ const PLACES: WatchPlaces = {
   ],
   far: ['far', 'eth0'],
 };
+
+const ADVERTISEMENTS_APART = 3_000;
+const WITHDRAWN_WITHIN = 15_000;
 
 const isp = (name: Name): string => (name.startsWith('A') ? 'ispA' : 'ispB');
 
@@ -76,6 +81,8 @@ async function withSam(
     site.daemon('gwA', gwA).then(advertises),
     site.daemon('gwB', gwB).then(advertises),
   ]);
+  // Routers answer no sooner than 3 s after their last advertisement (RFC 4861 §6.2.6): the site is to be at rest.
+  await sleep(ADVERTISEMENTS_APART);
   options.onStep('both gateways advertise; starting the host');
   const daemon = await site.daemon('host', `${UNPROVEN}${host}`);
   await addressesOf(daemon, Object.keys(SAM_ADDRESSES).length);
@@ -102,6 +109,8 @@ async function withSam(
   });
   const half = (n: Name) => ({ by: isp(n), arrives: isp(n) === 'ispA' });
   done(await phase(watch, 'dead', 'provider B is dead: new packets by A', SAM_ADDRESSES, half));
+  options.onStep('gateway B loses its link to the provider, and tells the zone');
+  done(await withdrawn(site, watch));
   const reasons = judge(phases, { autoconfigurationMs, kept: session.kept });
   return {
     schema: 1,
@@ -115,6 +124,33 @@ async function withSam(
     autoconfigurationMs,
     phases,
     session,
+  };
+}
+
+/** A new connection that leaves the choice of its source to the host, once B's prefix has been taken back. */
+async function withdrawn(site: Site, watch: Watch): Promise<PhaseReport> {
+  site.withNetlink('ispB', (nl) => nl.setLink('cust', { up: false }));
+  const daemon = site.runningDaemon('host');
+  const onlyA = async (): Promise<true | undefined> => {
+    const { addresses } = await daemon.client.sam();
+    const preferred = addresses.filter((a) => !a.deprecated);
+    return preferred.every((a) => providerOf(a.address) === 'ispA') ? true : undefined;
+  };
+  await until(
+    onlyA,
+    WITHDRAWN_WITHIN,
+    'the host keeps the prefix of a provider that is gone',
+    daemon,
+  );
+  const chosen = site.withNetlink('host', (nl) =>
+    nl.routeFor({ destination: parseAddress(FAR_PLAIN) }),
+  )?.preferredSource;
+  const seen = await watch.follow('host', chosen ?? SAM_ADDRESSES.BH, FAR_PLAIN);
+  const expected = seen.leftBy.join() === 'ispA' && seen.rttMs !== null;
+  return {
+    name: 'withdrawn',
+    title: 'gateway B has no link: a new connection, its source chosen by the host',
+    passages: [{ name: 'new', ...seen, expected }],
   };
 }
 

@@ -16,7 +16,7 @@ export interface DemonstrationOptions {
 
 /** What hosts of the lab are told: addresses as long as these cannot be proven (docs/sam.md). */
 export const UNPROVEN =
-  'security = "none"\nforce_insecure = true\nprofile = "paper"\n[trigger]\npackets = 10\n';
+  'security = "none"\nforce_insecure = true\nprofile = "paper"\n[trigger]\npackets = 10\nseconds = "off"\n';
 
 const READY_WITHIN = 30_000;
 
