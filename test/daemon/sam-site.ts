@@ -129,8 +129,7 @@ interface = "wan0"
 
   /** One datagram to the Internet host and its answer. */
   reaches(from: Up, source: string, destination: string = FAR): boolean {
-    const done = spawnSyncIn(from.namespace, 'python3', ['-c', ECHO, source, destination]);
-    return String(done.stdout).trim() === 'yes';
+    return reaches(from.namespace, source, destination);
   }
 
   /** Echo requests that came to the Internet host, so far. */
@@ -171,6 +170,12 @@ export function ip(namespace: string, command: string): string {
   const done = spawnSyncIn(namespace, 'ip', ['-6', ...command.split(' ')]);
   if (done.status !== 0) throw new Error(`ip -6 ${command}: ${String(done.stderr)}`);
   return String(done.stdout);
+}
+
+/** Whether an echo request is answered within three tries. */
+export function reaches(namespace: string, source: string, destination: string): boolean {
+  const done = spawnSyncIn(namespace, 'python3', ['-c', ECHO, source, destination]);
+  return String(done.stdout).trim() === 'yes';
 }
 
 const ECHO = `
