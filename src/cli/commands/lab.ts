@@ -96,7 +96,7 @@ export const registerLab: Register = (program, io) => {
         .default('7'),
     )
     .option('--seed <text>', 'of what is sent, and in memory of everything', '1')
-    .option('--out <dir>', 'write report.json there')
+    .option('--out <dir>', 'write report.json and packets.pcapng there')
     .option('--json', 'print the report as JSON and nothing else')
     .option('--memory', 'in memory, as without root')
     .action(async ({ figure, ...options }: SamOptions) => {

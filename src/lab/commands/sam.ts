@@ -4,6 +4,7 @@ import { demonstrateInMemory } from '../../sim/sam/demonstration.js';
 import type { PhaseReport, SamReport } from '../../sim/sam/report.js';
 import { whyNoLab } from '../capability.js';
 import { phaseLines, samReportText } from '../draw/sam.js';
+import { SiteCapture } from '../site/capture.js';
 import { demonstrateFigure1 } from '../site/demo1.js';
 import { demonstrateFigure7 } from '../site/demo7.js';
 import { stopSignal } from '../signals.js';
@@ -38,15 +39,16 @@ export async function sam(choice: SamChoice, io: LabIo): Promise<number> {
     const where = inMemory ? 'in memory' : 'in network namespaces';
     io.out(`${paint.strong(`rehome lab sam ${where}: figure ${choice.figure}, seed ${choice.seed}`)}\n`); // prettier-ignore
   }
+  if (choice.out !== undefined) mkdirSync(choice.out, { recursive: true });
   const report = inMemory ? memory(choice, onPhase) : await namespaces(choice, io, onPhase);
   if (choice.out !== undefined) {
-    mkdirSync(choice.out, { recursive: true });
     writeFileSync(`${choice.out}/report.json`, `${JSON.stringify(report, null, 2)}\n`);
   }
   if (quiet) io.out(`${JSON.stringify(report, null, 2)}\n`);
   else {
     io.out(`\n${samReportText(report, paint)}`);
-    if (choice.out !== undefined) io.out(`Written to ${choice.out}: report.json\n`);
+    if (choice.out !== undefined)
+      io.out(`Written to ${choice.out}: report.json${inMemory ? '' : ', packets.pcapng'}\n`);
   }
   if (!report.ok) io.err(`rehome: lab sam failed: ${report.reasons.join('; ')}\n`);
   return report.ok ? 0 : 1;
@@ -64,16 +66,20 @@ async function namespaces(
   onPhase: (phase: PhaseReport) => void,
 ): Promise<SamReport> {
   const stop = stopSignal();
+  let capture: SiteCapture | undefined;
   const dim = (text: string): string => io.colors.dim(text);
   try {
+    if (choice.out !== undefined) capture = new SiteCapture(`${choice.out}/packets.pcapng`);
     const demonstrate = choice.figure === 7 ? demonstrateFigure7 : demonstrateFigure1;
     return await demonstrate({
       seed: choice.seed,
       signal: stop.signal,
       onStep: (text) => void (choice.json === true || io.out(`${dim(`- ${text}`)}\n`)),
       onPhase,
+      capture,
     });
   } finally {
+    capture?.close();
     stop.release();
   }
 }

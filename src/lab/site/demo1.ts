@@ -46,7 +46,7 @@ const NEW_INFIX = 'c9';
 /** Figure 1 in network namespaces: three levels, another site, and a middle zone that is renumbered. */
 export async function demonstrateFigure1(options: DemonstrationOptions): Promise<SamReport> {
   options.onStep('building zones A to F, two parents each, and another site');
-  return inSite(figure1(), PLACES, options.signal, (site, watch) => inZones(site, watch, options));
+  return inSite(figure1(), PLACES, options, (site, watch) => inZones(site, watch, options));
 }
 
 async function inZones(

@@ -51,9 +51,9 @@ export async function demonstrateFigure7(options: DemonstrationOptions): Promise
     phases.push(phase);
     options.onPhase(phase);
   };
-  const { signal, onStep } = options;
+  const { onStep } = options;
   onStep('building the classic site: addresses of both providers on the site’s link');
-  await inSite(figure7(true), PLACES, signal, async (site, watch) => {
+  await inSite(figure7(true), PLACES, options, async (site, watch) => {
     await carriersUp(watch);
     const plain = (n: Name) => ({ by: 'ispA', arrives: isp(n) === 'ispA' });
     done(await phase(watch, 'plain', 'plain routing: everything by gateway A', CLASSIC, plain));
@@ -64,7 +64,7 @@ export async function demonstrateFigure7(options: DemonstrationOptions): Promise
     done(await phase(watch, 'exit', '[exit] on the gateways: by the source', CLASSIC, right));
   });
   onStep('building the site again, with local addresses only, and starting SAM');
-  return inSite(figure7(false), PLACES, signal, (site, watch) =>
+  return inSite(figure7(false), PLACES, options, (site, watch) =>
     withSam(site, watch, options, phases, done),
   );
 }

@@ -1,5 +1,6 @@
 import type { PhaseReport } from '../../sim/sam/report.js';
 import type { HostDaemon } from '../host-daemon.js';
+import type { SiteCapture } from './capture.js';
 import type { SitePlan } from './plan.js';
 import { until } from './session.js';
 import { Site } from './site.js';
@@ -12,6 +13,7 @@ export interface DemonstrationOptions {
   /** A line for people, when something begins. */
   readonly onStep: (text: string) => void;
   readonly onPhase: (phase: PhaseReport) => void;
+  readonly capture?: SiteCapture | undefined;
 }
 
 /** What hosts of the lab are told: addresses as long as these cannot be proven (docs/sam.md). */
@@ -24,7 +26,7 @@ const READY_WITHIN = 30_000;
 export async function inSite<T>(
   plan: SitePlan,
   places: WatchPlaces,
-  signal: AbortSignal,
+  { signal, capture }: Pick<DemonstrationOptions, 'signal' | 'capture'>,
   use: (site: Site, watch: Watch) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
@@ -32,7 +34,7 @@ export async function inSite<T>(
   const stop = (): void => void site.stop();
   signal.addEventListener('abort', stop);
   try {
-    return await use(site, new Watch(site, places));
+    return await use(site, new Watch(site, places, capture));
   } catch (error) {
     signal.throwIfAborted();
     throw error;

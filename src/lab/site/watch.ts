@@ -3,6 +3,7 @@ import type { PassageReport } from '../../sim/sam/report.js';
 import { parseAddress, type Address } from '../../wire/address.js';
 import { parseIcmpv6, readEcho } from '../../wire/icmpv6.js';
 import { IPV6_HEADER, PROTOCOL } from '../../wire/ipv6.js';
+import type { SiteCapture } from './capture.js';
 import type { Site } from './site.js';
 
 /** What was seen of one packet; `PassageReport` without its name and verdict. */
@@ -41,12 +42,15 @@ export class Watch {
   private readonly site: Site;
   private readonly seen: Sight[] = [];
 
-  constructor(site: Site, places: WatchPlaces) {
+  /** @param capture gets everything that is heard */
+  constructor(site: Site, places: WatchPlaces, capture?: SiteCapture) {
     this.site = site;
     const { nameOf = ([node]) => node } = places;
     const listen = (place: Place, role: Sight['role'], out: boolean): void => {
       site.tap(place[0], place[1], (packet, sent) => {
-        if (sent === out) this.note(role, nameOf(place), packet);
+        if (sent !== out) return;
+        capture?.record(place.join(' '), packet);
+        this.note(role, nameOf(place), packet);
       });
     };
     for (const place of places.origins) listen(place, 'origin', true);

@@ -1,13 +1,20 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { SiteCapture } from '../../../src/lab/site/capture.js';
 import { demonstrateFigure1 } from '../../../src/lab/site/demo1.js';
 import { demonstrateFigure7 } from '../../../src/lab/site/demo7.js';
-import { figure7 } from '../../../src/lab/site/figure7.js';
+import { CLASSIC, figure7 } from '../../../src/lab/site/figure7.js';
 import { Site } from '../../../src/lab/site/site.js';
 import { cleanUpDead, runningLabs } from '../../../src/lab/registry.js';
 import { listNamespaces } from '../../../src/linux/netns.js';
 import type { DemonstrationOptions } from '../../../src/lab/site/run.js';
+import { SAM_ADDRESSES } from '../../../src/sim/sam/figure7-facts.js';
 import type { PhaseReport } from '../../../src/sim/sam/report.js';
+import { addressFromBytes } from '../../../src/wire/address.js';
+import { readPcapng } from '../../../src/wire/pcapng.js';
 import { needsRoot } from '../../support/root.js';
 
 const options = (): DemonstrationOptions => ({
@@ -31,7 +38,15 @@ const went = (phase: PhaseReport | undefined): string[] =>
 
 describe.skipIf(needsRoot() !== undefined)('the lab of figure 7', () => {
   it('shows plain routing fail, [exit] and SAM work, and a session outlive its provider', async () => {
-    const report = await demonstrateFigure7(options());
+    const directory = mkdtempSync(join(tmpdir(), 'rehome-sam-'));
+    const file = join(directory, 'packets.pcapng');
+    const capture = new SiteCapture(file);
+    const report = await demonstrateFigure7({ ...options(), capture });
+    capture.close();
+    const taken = [...readPcapng(readFileSync(file))].flatMap((i) =>
+      i.kind === 'packet' ? [i] : [],
+    );
+    rmSync(directory, { recursive: true });
     const phase = (name: string): string[] => went(report.phases.find((p) => p.name === name));
     const fine = (name: string, isp: string): string => `${name} ${isp} arrived answered unchanged`;
     const all = [fine('AH', 'ispA'), fine('AK', 'ispA'), fine('BH', 'ispB'), fine('BK', 'ispB')];
@@ -57,6 +72,15 @@ describe.skipIf(needsRoot() !== undefined)('the lab of figure 7', () => {
     expect(session?.bytesVerified).toBe(session?.bytesSent);
     expect(session?.bytesSent).toBeGreaterThan(100_000);
     expect([report.ok, report.reasons]).toEqual([true, []]);
+    // The capture agrees: with BH's classic source at A's router, with its SAM source at B's only.
+    const sources = (place: string): Set<string> =>
+      new Set(
+        taken.filter((t) => t.interfaceName === place).map((t) => addressFromBytes(t.frame, 8)),
+      );
+    expect(sources('ispA cust')).toContain(CLASSIC.BH);
+    expect(sources('ispB cust')).toContain(SAM_ADDRESSES.BH);
+    expect(sources('ispA cust')).not.toContain(SAM_ADDRESSES.BH);
+    expect(sources('ispB cust')).not.toContain(SAM_ADDRESSES.AH);
   }, 120_000);
 });
 
