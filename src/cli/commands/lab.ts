@@ -18,6 +18,7 @@ Examples:
 
 interface SamOptions {
   readonly figure: string;
+  readonly identity: 'none' | 'hba';
   readonly seed: string;
   readonly out?: string;
   readonly json?: boolean;
@@ -94,6 +95,14 @@ export const registerLab: Register = (program, io) => {
       new Option('--figure <n>', 'of draft-despres-sam-03: 7, a site; 1, a hierarchy of zones')
         .choices(['7', '1'])
         .default('7'),
+    )
+    .addOption(
+      new Option(
+        '--identity <kind>',
+        'how the hosts of figure 7 prove their locators; none: with the numbers of the draft',
+      )
+        .choices(['none', 'hba'])
+        .default('none'),
     )
     .option('--seed <text>', 'of what is sent, and in memory of everything', '1')
     .option('--out <dir>', 'write report.json and packets.pcapng there')

@@ -13,6 +13,7 @@ import type { LabIo } from './options.js';
 export interface SamChoice {
   readonly figure: 7 | 1;
   readonly seed: string;
+  readonly identity: 'none' | 'hba';
   readonly out?: string;
   readonly json?: boolean;
   readonly memory?: boolean;
@@ -73,6 +74,7 @@ async function namespaces(
     const demonstrate = choice.figure === 7 ? demonstrateFigure7 : demonstrateFigure1;
     return await demonstrate({
       seed: choice.seed,
+      identity: choice.identity,
       signal: stop.signal,
       onStep: (text) => void (choice.json === true || io.out(`${dim(`- ${text}`)}\n`)),
       onPhase,

@@ -6,7 +6,7 @@ import {
   advertises,
   inSite,
   judge,
-  UNPROVEN,
+  hostConfiguration,
   type DemonstrationOptions,
 } from './run.js';
 import { liveThrough } from './session.js';
@@ -62,8 +62,8 @@ async function inZones(
   await startRouters(site, options);
   options.onStep('all routers advertise; starting the hosts');
   const [f, s] = await Promise.all([
-    site.daemon('f', `${UNPROVEN}${zoneConfiguration('f')}`),
-    site.daemon('s', `${UNPROVEN}${zoneConfiguration('s')}`),
+    site.daemon('f', `${hostConfiguration('none')}${zoneConfiguration('f')}`),
+    site.daemon('s', `${hostConfiguration('none')}${zoneConfiguration('s')}`),
   ]);
   const [own, [peer = '']] = await Promise.all([addressesOf(f, 6), addressesOf(s, 1)]);
   const { startedAt } = (await f.client.status()).daemon;

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   figure7Nodes,
-  SAM_ADDRESSES,
+  DRAFT,
+  PROVABLE,
+  type Figure7Example,
   type Figure7Name as Name,
 } from '../../sim/sam/figure7-facts.js';
 import type { PassageReport, PhaseReport, SamReport } from '../../sim/sam/report.js';
 import { parseAddress } from '../../wire/address.js';
+import { prefixOf } from '../../wire/prefix.js';
 import {
   CLASSIC,
   exitConfigurations,
@@ -20,7 +23,8 @@ import {
   advertises,
   inSite,
   judge,
-  UNPROVEN,
+  hostConfiguration,
+  provenAddress,
   type DemonstrationOptions,
 } from './run.js';
 import { liveThrough, until } from './session.js';
@@ -64,19 +68,25 @@ export async function demonstrateFigure7(options: DemonstrationOptions): Promise
     done(await phase(watch, 'exit', '[exit] on the gateways: by the source', CLASSIC, right));
   });
   onStep('building the site again, with local addresses only, and starting SAM');
-  return inSite(figure7(false), PLACES, options, (site, watch) =>
-    withSam(site, watch, options, phases, done),
+  const example = options.identity === 'hba' ? PROVABLE : DRAFT;
+  return inSite(figure7(false, example), PLACES, options, (site, watch) =>
+    withSam({ site, watch, example, options }, phases, done),
   );
 }
 
+interface Scene {
+  readonly site: Site;
+  readonly watch: Watch;
+  readonly example: Figure7Example;
+  readonly options: DemonstrationOptions;
+}
+
 async function withSam(
-  site: Site,
-  watch: Watch,
-  options: DemonstrationOptions,
+  { site, watch, example, options }: Scene,
   phases: readonly PhaseReport[],
   done: (phase: PhaseReport) => void,
 ): Promise<SamReport> {
-  const { gwA, gwB, host } = samConfigurations();
+  const { gwA, gwB, host } = samConfigurations(example);
   await Promise.all([
     site.daemon('gwA', gwA).then(advertises),
     site.daemon('gwB', gwB).then(advertises),
@@ -84,19 +94,18 @@ async function withSam(
   // Routers answer no sooner than 3 s after their last advertisement (RFC 4861 §6.2.6): the site is to be at rest.
   await sleep(ADVERTISEMENTS_APART);
   options.onStep('both gateways advertise; starting the host');
-  const daemon = await site.daemon('host', `${UNPROVEN}${host}`);
-  await addressesOf(daemon, Object.keys(SAM_ADDRESSES).length);
+  const daemon = await site.daemon('host', `${hostConfiguration(options.identity)}${host}`);
+  await addressesOf(daemon, Object.keys(example.addresses).length);
   const { startedAt } = (await daemon.client.status()).daemon;
   const autoconfigurationMs = Date.now() - Date.parse(startedAt);
   const right = (n: Name) => ({ by: isp(n), arrives: true });
-  done(await phase(watch, 'sam', 'SAM: each source by its own gateway', SAM_ADDRESSES, right));
+  done(await phase(watch, 'sam', 'SAM: each source by its own gateway', example.addresses, right));
   options.onStep('starting Shim6 on the Internet host, and a TCP session by provider B');
-  await site.daemon('far', UNPROVEN);
+  const ends = await sessionEnds(site, example, options.identity);
   const session = await liveThrough(site, {
     from: 'host',
     to: 'far',
-    local: SAM_ADDRESSES.BH,
-    peer: FAR,
+    ...ends,
     seed: options.seed,
     cause: 'provider B drops everything without a word',
     disturb: () => {
@@ -108,7 +117,7 @@ async function withSam(
     leavesBy: providerOf,
   });
   const half = (n: Name) => ({ by: isp(n), arrives: isp(n) === 'ispA' });
-  done(await phase(watch, 'dead', 'provider B is dead: new packets by A', SAM_ADDRESSES, half));
+  done(await phase(watch, 'dead', 'provider B is dead: new packets by A', example.addresses, half));
   options.onStep('gateway B loses its link to the provider, and tells the zone');
   done(await withdrawn(site, watch));
   const reasons = judge(phases, { autoconfigurationMs, kept: session.kept });
@@ -120,32 +129,43 @@ async function withSam(
     seed: options.seed,
     ok: reasons.length === 0,
     reasons,
-    nodes: figure7Nodes(),
+    nodes: figure7Nodes(example),
     autoconfigurationMs,
     phases,
     session,
   };
 }
 
+/** Starts Shim6 on the Internet host. @returns what the session's programs use: with HBA the addresses that prove themselves */
+async function sessionEnds(
+  site: Site,
+  example: Figure7Example,
+  identity: DemonstrationOptions['identity'],
+): Promise<{ readonly local: string; readonly peer: string }> {
+  const far = await site.daemon('far', hostConfiguration(identity));
+  if (identity === 'none') return { local: example.addresses.BH, peer: FAR };
+  const local = { address: parseAddress(example.addresses.BH), length: 64 };
+  const peer = prefixOf(parseAddress(FAR), 64);
+  return {
+    local: await provenAddress(site.runningDaemon('host'), local),
+    peer: await provenAddress(far, peer),
+  };
+}
+
 /** A new connection that leaves the choice of its source to the host, once B's prefix has been taken back. */
-async function withdrawn(site: Site, watch: Watch): Promise<PhaseReport> {
+async function withdrawn(site: Site, watch: Watch, example: Figure7Example): Promise<PhaseReport> {
   site.withNetlink('ispB', (nl) => nl.setLink('cust', { up: false }));
   const daemon = site.runningDaemon('host');
-  const onlyA = async (): Promise<true | undefined> => {
-    const { addresses } = await daemon.client.sam();
-    const preferred = addresses.filter((a) => !a.deprecated);
-    return preferred.every((a) => providerOf(a.address) === 'ispA') ? true : undefined;
+  const to = parseAddress(FAR_PLAIN);
+  const chosenSource = (): string | undefined =>
+    site.withNetlink('host', (nl) => nl.routeFor({ destination: to }))?.preferredSource;
+  const byA = async (): Promise<string | undefined> => {
+    const source = chosenSource();
+    return source !== undefined && providerOf(source) === 'ispA' ? source : undefined;
   };
-  await until(
-    onlyA,
-    WITHDRAWN_WITHIN,
-    'the host keeps the prefix of a provider that is gone',
-    daemon,
-  );
-  const chosen = site.withNetlink('host', (nl) =>
-    nl.routeFor({ destination: parseAddress(FAR_PLAIN) }),
-  )?.preferredSource;
-  const seen = await watch.follow('host', chosen ?? SAM_ADDRESSES.BH, FAR_PLAIN);
+  const complaint = 'the host goes on choosing sources of a provider that is gone';
+  const chosen = await until(byA, WITHDRAWN_WITHIN, complaint, daemon);
+  const seen = await watch.follow('host', chosen, FAR_PLAIN);
   const expected = seen.leftBy.join() === 'ispA' && seen.rttMs !== null;
   return {
     name: 'withdrawn',

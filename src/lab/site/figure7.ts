@@ -1,4 +1,4 @@
-import { PREFIX_A, PREFIX_B } from '../../sim/sam/figure7-facts.js';
+import { DRAFT, PREFIX_A, PREFIX_B, type Figure7Example } from '../../sim/sam/figure7-facts.js';
 import { end, type SitePlan } from './plan.js';
 
 /** The host on the Internet that everybody writes to. */
@@ -37,7 +37,7 @@ const GATEWAY_B = '2001:db8:b:1::2';
  * @param classic with addresses of both providers on the site's link, and a default route to gateway A in the host;
  *   otherwise the link has link-local addresses only, and SAM does the rest
  */
-export function figure7(classic: boolean): SitePlan {
+export function figure7(classic: boolean, { prefixB }: Figure7Example = DRAFT): SitePlan {
   const site = (...addresses: readonly string[]): readonly string[] =>
     classic ? addresses.map((a) => `${a}/64`) : [];
   return {
@@ -75,18 +75,18 @@ export function figure7(classic: boolean): SitePlan {
       { node: 'gwA', to: '::/0', via: '2001:db8:aa::1', by: 'wan0' },
       { node: 'gwB', to: '::/0', via: '2001:db8:bb::1', by: 'wan0' },
       { node: 'ispA', to: PREFIX_A, via: '2001:db8:aa::2', by: 'cust' },
-      { node: 'ispB', to: PREFIX_B, via: '2001:db8:bb::2', by: 'cust' },
+      { node: 'ispB', to: prefixB, via: '2001:db8:bb::2', by: 'cust' },
       { node: 'ispA', to: '::/0', via: '2001:db8:fa::2', by: 'net' },
       { node: 'ispB', to: '::/0', via: '2001:db8:fb::2', by: 'net' },
       { node: 'net', to: PREFIX_A, via: '2001:db8:fa::1', by: 'a' },
-      { node: 'net', to: PREFIX_B, via: '2001:db8:fb::1', by: 'b' },
+      { node: 'net', to: prefixB, via: '2001:db8:fb::1', by: 'b' },
       { node: 'far', to: '::/0', via: '2001:db8:f::ff', by: 'eth0' },
     ],
     filters: [
       { node: 'ispA', interface: 'cust', prefixes: [PREFIX_A, '2001:db8:aa::/64'] },
-      { node: 'ispB', interface: 'cust', prefixes: [PREFIX_B, '2001:db8:bb::/64'] },
+      { node: 'ispB', interface: 'cust', prefixes: [prefixB, '2001:db8:bb::/64'] },
       { node: 'net', interface: 'a', prefixes: [PREFIX_A, '2001:db8:aa::/64', '2001:db8:fa::/64'] },
-      { node: 'net', interface: 'b', prefixes: [PREFIX_B, '2001:db8:bb::/64', '2001:db8:fb::/64'] },
+      { node: 'net', interface: 'b', prefixes: [prefixB, '2001:db8:bb::/64', '2001:db8:fb::/64'] },
       { node: 'net', interface: 'far', prefixes: ['2001:db8:f::/64'] },
     ],
   };
@@ -116,16 +116,19 @@ export function exitConfigurations(): Readonly<Record<'gwA' | 'gwB', string>> {
   };
 }
 
-/** Configurations of figure 7 with SAM; the IID infixes are those of the draft's example. */
-export function samConfigurations(): Readonly<Record<'gwA' | 'gwB' | 'host', string>> {
+/** Configurations of figure 7 with SAM. */
+export function samConfigurations(
+  example: Figure7Example,
+): Readonly<Record<'gwA' | 'gwB' | 'host', string>> {
+  const { subnet, infixes, prefixB } = example;
   const gateway = (on: string, infix: string, prefix: string): string =>
-    `[sam]\nrole = "gateway"\n[[sam.link]]\ninterface = "${on}"\nzone = "site"\nsubnet = "fcf9:0:0:1::/64"\ninfix = "${infix}"\n` +
+    `[sam]\nrole = "gateway"\n[[sam.link]]\ninterface = "${on}"\nzone = "site"\nsubnet = "${subnet}"\ninfix = "${infix}"\n` +
     `[[sam.provider]]\nprefix = "${prefix}"\ninterface = "wan0"\n`;
   const link = (on: string, infix: string): string =>
     `[[sam.link]]\ninterface = "${on}"\nzone = "site"\ninfix = "${infix}"\n`;
   return {
-    gwA: gateway('br0', '5555', PREFIX_A),
-    gwB: gateway('eth0', '6666', PREFIX_B),
-    host: `[sam]\nrole = "host"\n${link('wlan0', '7777')}${link('eth0', '8888')}`,
+    gwA: gateway('br0', infixes.m, PREFIX_A),
+    gwB: gateway('eth0', infixes.n, prefixB),
+    host: `[sam]\nrole = "host"\n${link('wlan0', infixes.h)}${link('eth0', infixes.k)}`,
   };
 }

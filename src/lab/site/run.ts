@@ -1,4 +1,6 @@
 import type { PhaseReport } from '../../sim/sam/report.js';
+import { parseAddress } from '../../wire/address.js';
+import { formatPrefix, prefixContains, type Prefix } from '../../wire/prefix.js';
 import type { HostDaemon } from '../host-daemon.js';
 import type { SiteCapture } from './capture.js';
 import type { SitePlan } from './plan.js';
@@ -8,6 +10,8 @@ import { Watch, type WatchPlaces } from './watch.js';
 
 export interface DemonstrationOptions {
   readonly seed: string;
+  /** How hosts prove their locators. Figure 1 goes down to prefixes that are too long for proofs. */
+  readonly identity: 'none' | 'hba';
   /** Ends it early. */
   readonly signal: AbortSignal;
   /** A line for people, when something begins. */
@@ -16,9 +20,10 @@ export interface DemonstrationOptions {
   readonly capture?: SiteCapture | undefined;
 }
 
-/** What hosts of the lab are told: addresses as long as these cannot be proven (docs/sam.md). */
-export const UNPROVEN =
-  'security = "none"\nforce_insecure = true\nprofile = "paper"\n[trigger]\npackets = 10\nseconds = "off"\n';
+/** What hosts of the lab are told. `none`: their addresses are too long to be proven (docs/sam.md). */
+export const hostConfiguration = (identity: 'none' | 'hba'): string =>
+  (identity === 'none' ? 'security = "none"\nforce_insecure = true\n' : 'identity = "hba"\n') +
+  'profile = "paper"\n[trigger]\npackets = 10\nseconds = "off"\n';
 
 const READY_WITHIN = 30_000;
 
@@ -54,13 +59,30 @@ export async function advertises(daemon: HostDaemon): Promise<void> {
   await until(ready, READY_WITHIN, `${daemon.host} does not advertise`, daemon);
 }
 
-/** Waits until a host may send from so many addresses. @throws RehomeError REHOME_E_LAB_DAEMON */
+/** Waits until a host has so many addresses from its zones. @throws RehomeError REHOME_E_LAB_DAEMON */
 export async function addressesOf(daemon: HostDaemon, count: number): Promise<readonly string[]> {
   const ready = async (): Promise<readonly string[] | undefined> => {
-    const own = (await daemon.client.locators()).local.map((l) => l.address);
+    const own = (await daemon.client.sam()).addresses.map((a) => a.address);
     return own.length >= count ? own : undefined;
   };
   return until(ready, READY_WITHIN, `${daemon.host} has not got its ${count} addresses`, daemon);
+}
+
+/**
+ * The address that a host proves below a prefix; waits until it may be used.
+ * @throws RehomeError REHOME_E_LAB_DAEMON
+ */
+export async function provenAddress(daemon: HostDaemon, prefix: Prefix): Promise<string> {
+  const ready = async (): Promise<string | undefined> => {
+    const { identities } = await daemon.client.identity();
+    return identities
+      .filter((i) => i.current)
+      .flatMap((i) => i.addresses)
+      .find((a) => a.state === 'preferred' && prefixContains(prefix, parseAddress(a.address)))
+      ?.address;
+  };
+  const complaint = `${daemon.host} has made no address below ${formatPrefix(prefix)}`;
+  return until(ready, READY_WITHIN, complaint, daemon);
 }
 
 /** What was not as it should be, one sentence each. */

@@ -2,7 +2,7 @@ import { addressFromBytes, parseAddress, type Address } from '../../wire/address
 import { buildEcho, parseIcmpv6, readEcho } from '../../wire/icmpv6.js';
 import { parsePrefix, prefixContains, prefixOf } from '../../wire/prefix.js';
 import { figure1, figure7, type Figure1, type Figure7 } from './figures.js';
-import { figure7Nodes, PREFIX_A, PREFIX_B, SAM_ADDRESSES } from './figure7-facts.js';
+import { DRAFT, figure7Nodes, PREFIX_A, PREFIX_B } from './figure7-facts.js';
 import type { GlobalInternet } from './internet.js';
 import { SamLink } from './link.js';
 import { SamNode } from './node.js';
@@ -24,7 +24,7 @@ function inFigure7(seed: string): SamReport {
   f.clock.run(SETTLED);
   echoHost(f.internet, FAR);
   const autoconfigurationMs = timeToConfigure(f);
-  const sources = Object.entries(SAM_ADDRESSES);
+  const sources = Object.entries(DRAFT.addresses);
   const follow = (dead: boolean): PassageReport[] =>
     sources.map(([name, source]) => {
       const isp = name.startsWith('A') ? 'ispA' : 'ispB';
@@ -40,7 +40,7 @@ function inFigure7(seed: string): SamReport {
     title: 'provider B is dead: new packets by A',
     passages: follow(true),
   });
-  return report(7, seed, figure7Nodes(), phases, autoconfigurationMs);
+  return report(7, seed, figure7Nodes(DRAFT), phases, autoconfigurationMs);
 }
 
 function inFigure1(seed: string): SamReport {

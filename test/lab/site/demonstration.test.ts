@@ -11,7 +11,7 @@ import { Site } from '../../../src/lab/site/site.js';
 import { cleanUpDead, runningLabs } from '../../../src/lab/registry.js';
 import { listNamespaces } from '../../../src/linux/netns.js';
 import type { DemonstrationOptions } from '../../../src/lab/site/run.js';
-import { SAM_ADDRESSES } from '../../../src/sim/sam/figure7-facts.js';
+import { DRAFT } from '../../../src/sim/sam/figure7-facts.js';
 import type { PhaseReport } from '../../../src/sim/sam/report.js';
 import { addressFromBytes } from '../../../src/wire/address.js';
 import { readPcapng } from '../../../src/wire/pcapng.js';
@@ -19,6 +19,7 @@ import { needsRoot } from '../../support/root.js';
 
 const options = (): DemonstrationOptions => ({
   seed: 'test',
+  identity: 'none',
   signal: new AbortController().signal,
   onStep: () => undefined,
   onPhase: () => undefined,
@@ -78,9 +79,9 @@ describe.skipIf(needsRoot() !== undefined)('the lab of figure 7', () => {
         taken.filter((t) => t.interfaceName === place).map((t) => addressFromBytes(t.frame, 8)),
       );
     expect(sources('ispA cust')).toContain(CLASSIC.BH);
-    expect(sources('ispB cust')).toContain(SAM_ADDRESSES.BH);
-    expect(sources('ispA cust')).not.toContain(SAM_ADDRESSES.BH);
-    expect(sources('ispB cust')).not.toContain(SAM_ADDRESSES.AH);
+    expect(sources('ispB cust')).toContain(DRAFT.addresses.BH);
+    expect(sources('ispA cust')).not.toContain(DRAFT.addresses.BH);
+    expect(sources('ispB cust')).not.toContain(DRAFT.addresses.AH);
   }, 120_000);
 });
 
