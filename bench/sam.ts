@@ -125,12 +125,18 @@ class Lab {
     return own;
   }
 
-  async daemon(which: 'h' | 'g', directory: string, sam: string): Promise<ControlClient> {
+  /** `more`: Shim6 is kept away from the host's addresses, so that SAM alone is measured. */
+  async daemon(
+    which: 'h' | 'g',
+    directory: string,
+    sam: string,
+    more = '',
+  ): Promise<ControlClient> {
     const socket = join(directory, `${which}.sock`);
     const file = join(directory, `${which}.toml`);
     writeFileSync(
       file,
-      `security = "none"\nforce_insecure = true\nstate_dir = "${directory}/${which}"\n[sam]\n${sam}\n[control]\nsocket = "${socket}"\n`,
+      `${more}security = "none"\nforce_insecure = true\nstate_dir = "${directory}/${which}"\n[sam]\n${sam}\n[control]\nsocket = "${socket}"\n`,
     );
     this.daemons.push(
       inNamespace(this[which], () =>
@@ -261,7 +267,7 @@ try {
     directory,
     'role = "gateway"\ninterfaces = ["lan0"]\n[[sam.provider]]\nprefix = "2001:db8:a::/48"\ninterface = "wan0"',
   );
-  await sam.daemon('h', directory, 'role = "host"\ninterfaces = ["eth0"]');
+  await sam.daemon('h', directory, 'role = "host"\ninterfaces = ["eth0"]', 'interfaces = ["lo"]\n');
   const from =
     (await new ControlClient({ socket: join(directory, 'h.sock') }).sam()).addresses[0]?.address ??
     '';

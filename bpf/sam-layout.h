@@ -130,6 +130,7 @@ struct above {
 
 struct lpm_key { __u32 bits; __u32 generation; __u32 zone; struct { __u32 w[4]; } address; };
 struct fact_key { __u32 generation; __u16 kind; __u16 scope; struct v6 value; };
+// `ifindex`: what is ours comes in there; 0: where it is.
 struct settings { __u32 generation; __u32 ifindex; __u64 paid; };
 // What the programs remember while they look at one packet: in a map, so that the verifier does not follow every value.
 struct way {

@@ -179,11 +179,12 @@ INLINE int decapsulate(struct __sk_buff *skb, struct settings *setting, struct s
   if (way->to == TO_NOWHERE) return refuse(skb, setting, way->reason);
   count(C_DECAPSULATED);
   if (way->to != TO_HOST) return PASS; // the kernel forwards it
-  // Ours: it comes in by rehome0, where others may look at it (Shim6 does).
+  count(C_DELIVERED);
+  if (!setting->ifindex) return PASS;
+  // It comes in by rehome0, where Shim6's program looks at it.
   __u32 low = DEVICE_MAC_LOW;
   __u16 high = DEVICE_MAC_HIGH;
   if (store_bytes(skb, 0, &low, 4, 0) || store_bytes(skb, 4, &high, 2, 0)) return drop(C_DROP_REWRITE_FAILED);
-  count(C_DELIVERED);
   return redirect(setting->ifindex, BPF_F_INGRESS);
 }
 

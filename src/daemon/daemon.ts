@@ -245,7 +245,10 @@ export class Daemon {
       this.#refusedGlobal.add(address);
       this.#log.warn({ address }, 'not used: a global address, and security is "none"');
     }
-    return this.#opened.serve(chosen.filter((l) => !refused.includes(l)));
+    const served = this.#opened.serve(chosen.filter((l) => !refused.includes(l)));
+    const device = this.#sam?.device.index;
+    this.#sam?.setWatched(served.some((l) => l.ifindex === device));
+    return served;
   }
 
   async #openControl(): Promise<void> {

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { cleanUpExit, EXIT_DEVICE } from '../dataplane/exit/routing.js';
 import { KernelDataPath, type ControlSocket } from '../dataplane/kernel/index.js';
+import { MemoryDataPath } from '../dataplane/memory.js';
 import type { LocalLocator } from '../engine/types.js';
 import { AddressMonitor, type OwnAddress } from '../linux/addresses.js';
 import { kernelAtLeast, kernelRelease, missingCapabilities } from '../linux/capabilities.js';
@@ -11,7 +12,7 @@ import { RTPROT_REHOME, RTPROT_SAM } from '../linux/netlink/constants.js';
 import { boundAddresses, connectedPairs } from '../linux/socket-table.js';
 import { RehomeError } from '../wire/errors.js';
 import { systemClock } from './clock.js';
-import type { DaemonConfig } from './config.js';
+import { hasLocators, type DaemonConfig } from './config.js';
 import type { ExitConfig } from './exit/config.js';
 import type { ExitHooks, ExitRouter } from './exit/router.js';
 import type { HostAddress } from './locators.js';
@@ -119,6 +120,7 @@ function openDataPath(
   config: DaemonConfig,
   onError: (error: unknown) => void,
 ): OpenedDataPath {
+  if (!hasLocators(config)) return idleDataPath();
   const dataPath = new KernelDataPath({
     uplinks: [],
     control: controlSocket(poller),
@@ -162,6 +164,19 @@ function openExit(
   }
   return undefined;
 }
+
+/**
+ * For a router that protects no sessions of its own: no device, no program, and above all no rules, which would be looked at
+ * for every packet that it forwards.
+ */
+const idleDataPath = (): OpenedDataPath => ({
+  dataPath: new MemoryDataPath({
+    now: systemClock().now,
+    toNetwork: () => undefined,
+    toApplication: () => undefined,
+  }),
+  serve: () => [],
+});
 
 function controlSocket(poller: FdPoller): ControlSocket {
   let listener: (packet: Uint8Array) => void = () => undefined;

@@ -68,6 +68,8 @@ export interface OpenedSam {
   readonly troubles: ReadonlyMap<string, string>;
   /** Elements in the maps of the kernel programs. */
   readonly programState: number;
+  /** Whether Shim6 is to see what arrives at the device. */
+  setWatched(watched: boolean): void;
   view(): SamView;
   addresses(): readonly GlobalAddress[];
   /** Local addresses of others in the zones that the system has heard of lately, by interface. */

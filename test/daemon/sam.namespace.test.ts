@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Rtnetlink } from '../../src/linux/netlink/client.js';
 import { RTPROT_SAM } from '../../src/linux/netlink/constants.js';
 import { spawnSyncIn } from '../../src/linux/netns.js';
@@ -80,47 +80,149 @@ describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
   const running = (): readonly Up[] => [site.a, site.b, site.h, site.x];
 
   beforeAll(() => void (site = new SamSite('samd')));
-  afterEach(async () => {
-    for (const up of running()) await up.kill('SIGTERM');
-    site.configure();
-  });
   afterAll(() => site.close());
 
+  const stopped = async (): Promise<void> => {
+    for (const up of running()) await up.kill('SIGTERM');
+    site.configure();
+  };
   const startSite = async (): Promise<void> => {
     await Promise.all([site.a.start(), site.b.start(), site.h.start()]);
     expect((await site.addresses(site.h, 4)).sort()).toEqual(Object.values(HOST).sort());
   };
 
-  it('figure 7: a host gets four addresses by itself, and each leaves by the gateway that it belongs to [SAM-2.3-1]', async () => {
-    const before = running().map((up) => traces(up.namespace));
-    await startSite();
-    for (const [name, address] of Object.entries(HOST)) {
-      const gateway = name.startsWith('A') ? site.a : site.b;
-      const other = gateway === site.a ? site.b : site.a;
-      const [own, others] = [await site.counter(gateway, 'decapsulated'), await site.counter(other, 'decapsulated')]; // prettier-ignore
-      expect([name, site.reaches(site.h, address)]).toEqual([name, true]);
-      expect(await site.counter(gateway, 'decapsulated'), name).toBeGreaterThan(own);
-      expect(await site.counter(other, 'decapsulated'), name).toBe(others);
-    }
-    // The host without a daemon's help: the kernel chooses an address, and it works.
-    expect(site.reaches(site.h, '::')).toBe(true);
-    // A gateway has addresses of its own, and those under the other gateway's prefix leave there.
-    expect(site.reaches(site.a, '2001:db8:a::')).toBe(true);
-    expect(site.reaches(site.a, '2001:db8:b:12:9555:5000::')).toBe(true);
-    const zone = await site.a.client.sam();
-    expect(zone.zones[0]?.parents.map((p) => [p.local, p.ours])).toEqual([
-      [LOCAL.m, true],
-      [LOCAL.n, false],
-    ]);
-    expect(zone.zones[0]?.children.map((c) => c.local).sort()).toEqual([LOCAL.h, LOCAL.k]);
-    expect((await site.a.client.status()).sam).toMatchObject({ role: 'gateway', zones: ['zone'] });
+  // One site for all of them: each test leaves it running for the next.
+  describe('the site as it runs', () => {
+    let before: readonly (readonly string[])[] = [];
 
-    for (const up of running()) await up.kill('SIGTERM');
-    expect(running().map(samTraces)).toEqual([[], [], [], []]);
-    expect(running().map((up) => traces(up.namespace))).toEqual(before);
-  }, 60_000);
+    it('figure 7: a host gets four addresses by itself, and each leaves by the gateway that it belongs to [SAM-2.3-1]', async () => {
+      before = running().map((up) => traces(up.namespace));
+      await startSite();
+      for (const [name, address] of Object.entries(HOST)) {
+        const gateway = name.startsWith('A') ? site.a : site.b;
+        const other = gateway === site.a ? site.b : site.a;
+        const [own, others] = [await site.counter(gateway, 'decapsulated'), await site.counter(other, 'decapsulated')]; // prettier-ignore
+        expect([name, site.reaches(site.h, address)]).toEqual([name, true]);
+        expect(await site.counter(gateway, 'decapsulated'), name).toBeGreaterThan(own);
+        expect(await site.counter(other, 'decapsulated'), name).toBe(others);
+      }
+      // The host without a daemon's help: the kernel chooses an address, and it works.
+      expect(site.reaches(site.h, '::')).toBe(true);
+      // A gateway has addresses of its own, and those under the other gateway's prefix leave there.
+      expect(site.reaches(site.a, '2001:db8:a::')).toBe(true);
+      expect(site.reaches(site.a, '2001:db8:b:12:9555:5000::')).toBe(true);
+      const zone = await site.a.client.sam();
+      expect(zone.zones[0]?.parents.map((p) => [p.local, p.ours])).toEqual([
+        [LOCAL.m, true],
+        [LOCAL.n, false],
+      ]);
+      expect(zone.zones[0]?.children.map((c) => c.local).sort()).toEqual([LOCAL.h, LOCAL.k]);
+      expect((await site.a.client.status()).sam).toMatchObject({
+        role: 'gateway',
+        zones: ['zone'],
+      });
+    }, 60_000);
+
+    it('every wrong combination of inner and outer addresses is dropped and counted at the gateway [SAM-5-1]', async () => {
+      const forger = new Forger(site.h.namespace, 'eth0');
+      try {
+        expect(site.reaches(site.h, HOST.AH)).toBe(true);
+        const before = (await site.a.client.sam()).counters;
+        let wrong = 0;
+        for (const source of GLOBALS) {
+          for (const destination of GLOBALS) {
+            if (mayPass('m', 'h', source, destination)) continue;
+            const inner = udp(source.address, destination.address);
+            expect(forger.send(encapsulate(inner, { source: LOCAL.h, destination: LOCAL.m }))).toBe(
+              0,
+            );
+            wrong++;
+          }
+        }
+        expect(wrong).toBeGreaterThan(200);
+        const after = async (): Promise<number> => {
+          const { counters } = await site.a.client.sam();
+          return Object.entries(counters)
+            .filter(([name]) => name.startsWith('drop-'))
+            .reduce((sum, [name, n]) => sum + n - (before[name] ?? 0), 0);
+        };
+        await expect.poll(after, { timeout: 5_000 }).toBe(wrong);
+        const { counters } = await site.a.client.sam();
+        for (const reason of ['source-mismatch', 'source-not-in-zone', 'wrong-gateway']) {
+          expect(counters[`drop-${reason}`] ?? 0, reason).toBeGreaterThan(0);
+        }
+        // Without an outer packet there is nothing to check against.
+        const bare = await site.counter(site.a, 'drop-unencapsulated');
+        ip(site.h.namespace, `route add 2001:db8:eeee::/48 via ${linkLocalOf(site.a.namespace, 'lan0')} dev eth0`); // prettier-ignore
+        expect(forger.send(udp(HOST.AK, '2001:db8:eeee::1'))).toBe(0);
+        await expect.poll(() => site.counter(site.a, 'drop-unencapsulated')).toBe(bare + 1);
+        // From the Internet, with addresses of the site.
+        const outside = new Forger(site.internet, 'wa');
+        const spoofed = await site.counter(site.a, 'drop-source-is-below');
+        expect(outside.send(udp(HOST.AK, HOST.AH))).toBe(0);
+        await expect.poll(() => site.counter(site.a, 'drop-source-is-below')).toBe(spoofed + 1);
+        outside.close();
+      } finally {
+        forger.close();
+      }
+    }, 60_000);
+
+    it('is transparent: what IPsec AH protects comes out as it went in (RFC 4302; computed here, this kernel need not have AH)', async () => {
+      const poller = new FdPoller();
+      const arrived: Uint8Array[] = [];
+      const receiver = new RawSocket(51, {
+        poller,
+        namespace: site.p.namespace,
+        onPacket: ({ packet }) => arrived.push(packet),
+      });
+      const forger = new Forger(site.h.namespace, 'rehome0');
+      try {
+        for (const source of Object.values(HOST)) {
+          const header = Uint8Array.of(59, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, ...new Uint8Array(12));
+          const packet = Buffer.from(
+            buildIpv6({
+              source: parseAddress(source),
+              destination: parseAddress(PEER),
+              nextHeader: 51,
+              hopLimit: 64,
+              payload: Uint8Array.of(...header, ...Buffer.from('four octets of eight')),
+            }),
+          );
+          packet.set(integrity(packet), 40 + 12);
+          expect(site.reaches(site.h, source, PEER)).toBe(true);
+          arrived.length = 0;
+          expect(forger.send(packet)).toBe(0);
+          await expect.poll(() => arrived.length).toBe(1);
+          const [got = new Uint8Array()] = arrived;
+          expect(addressFromBytes(got, 8)).toBe(source);
+          expect(integrity(got).equals(got.subarray(40 + 12, 40 + 24))).toBe(true);
+        }
+      } finally {
+        receiver.close();
+        forger.close();
+        poller.close();
+      }
+    }, 60_000);
+
+    it('errors: too big, nobody there, no such child', async () => {
+      const error = (from: Up | string, source: string, destination: string, size = 8): string => {
+        const namespace = typeof from === 'string' ? from : from.namespace;
+        return errorAbout(namespace, source, destination, size);
+      };
+      expect(error(site.internet, FAR, '2001:db8:a:0:1::')).toBe('1/3 from 2001:db8:a::');
+      expect(error(site.internet, FAR, HOST.AH, 1_440)).toBe('2/0 from 2001:db8:fa::2 mtu 1460');
+      expect(error(site.h, HOST.AH, '2001:db8:a:1299:9990::')).toBe(`1/3 from ${HOST.AH}`);
+    }, 60_000);
+
+    it('leaves nothing when it stops', async () => {
+      for (const up of running()) await up.kill('SIGTERM');
+      expect(running().map(samTraces)).toEqual([[], [], [], []]);
+      expect(running().map((up) => traces(up.namespace))).toEqual(before);
+    }, 30_000);
+  });
 
   it('a plain host of the same site, routed as usual, is stopped by the ingress filters', async () => {
+    await stopped();
     await Promise.all([site.a.start(), site.b.start()]);
     await site.addresses(site.a, 3);
     // The host sends to gateway a with an address of B's: what draft-despres-sam-03 §1 begins with.
@@ -144,6 +246,7 @@ describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
   }, 60_000);
 
   it('after a kill the next start clears up, and a start that fails leaves nothing', async () => {
+    await stopped();
     await site.h.start();
     await site.h.kill('SIGKILL');
     expect(samTraces(site.h)).toContain('rehome0');
@@ -175,52 +278,8 @@ describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
     expect(samTraces(forwarding)).toEqual([]);
   }, 60_000);
 
-  it('every wrong combination of inner and outer addresses is dropped and counted at the gateway [SAM-5-1]', async () => {
-    await startSite();
-    const forger = new Forger(site.h.namespace, 'eth0');
-    try {
-      expect(site.reaches(site.h, HOST.AH)).toBe(true);
-      const before = (await site.a.client.sam()).counters;
-      let wrong = 0;
-      for (const source of GLOBALS) {
-        for (const destination of GLOBALS) {
-          if (mayPass('m', 'h', source, destination)) continue;
-          const inner = udp(source.address, destination.address);
-          expect(forger.send(encapsulate(inner, { source: LOCAL.h, destination: LOCAL.m }))).toBe(
-            0,
-          );
-          wrong++;
-        }
-      }
-      expect(wrong).toBeGreaterThan(200);
-      const after = async (): Promise<number> => {
-        const { counters } = await site.a.client.sam();
-        return Object.entries(counters)
-          .filter(([name]) => name.startsWith('drop-'))
-          .reduce((sum, [name, n]) => sum + n - (before[name] ?? 0), 0);
-      };
-      await expect.poll(after, { timeout: 5_000 }).toBe(wrong);
-      const { counters } = await site.a.client.sam();
-      for (const reason of ['source-mismatch', 'source-not-in-zone', 'wrong-gateway']) {
-        expect(counters[`drop-${reason}`] ?? 0, reason).toBeGreaterThan(0);
-      }
-      // Without an outer packet there is nothing to check against.
-      const bare = await site.counter(site.a, 'drop-unencapsulated');
-      ip(site.h.namespace, `route add 2001:db8:eeee::/48 via ${linkLocalOf(site.a.namespace, 'lan0')} dev eth0`); // prettier-ignore
-      expect(forger.send(udp(HOST.AK, '2001:db8:eeee::1'))).toBe(0);
-      await expect.poll(() => site.counter(site.a, 'drop-unencapsulated')).toBe(bare + 1);
-      // From the Internet, with addresses of the site.
-      const outside = new Forger(site.internet, 'wa');
-      const spoofed = await site.counter(site.a, 'drop-source-is-below');
-      expect(outside.send(udp(HOST.AK, HOST.AH))).toBe(0);
-      await expect.poll(() => site.counter(site.a, 'drop-source-is-below')).toBe(spoofed + 1);
-      outside.close();
-    } finally {
-      forger.close();
-    }
-  }, 60_000);
-
   it('two children with infixes that collide: one takes another [SAM-3.3-2]', async () => {
+    await stopped();
     await Promise.all([site.a.start(), site.b.start()]);
     await site.addresses(site.a, 3);
     // 77 is a prefix of 7777: duplicates by the rule of §3.3.
@@ -240,6 +299,7 @@ describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
   }, 60_000);
 
   it('a rogue advertisement is ignored where the link is not trusted', async () => {
+    await stopped();
     const rogue = new Forger(site.x.namespace, 'eth0');
     const says = advertisement(
       [pio('fcf9:0:0:1::/64'), parameters('2001:db8:bad::/48')],
@@ -263,55 +323,6 @@ describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
     } finally {
       rogue.close();
     }
-  }, 60_000);
-
-  it('is transparent: what IPsec AH protects comes out as it went in (RFC 4302; computed here, this kernel need not have AH)', async () => {
-    await startSite();
-    const poller = new FdPoller();
-    const arrived: Uint8Array[] = [];
-    const receiver = new RawSocket(51, {
-      poller,
-      namespace: site.p.namespace,
-      onPacket: ({ packet }) => arrived.push(packet),
-    });
-    const forger = new Forger(site.h.namespace, 'rehome0');
-    try {
-      for (const source of Object.values(HOST)) {
-        const header = Uint8Array.of(59, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, ...new Uint8Array(12));
-        const packet = Buffer.from(
-          buildIpv6({
-            source: parseAddress(source),
-            destination: parseAddress(PEER),
-            nextHeader: 51,
-            hopLimit: 64,
-            payload: Uint8Array.of(...header, ...Buffer.from('four octets of eight')),
-          }),
-        );
-        packet.set(integrity(packet), 40 + 12);
-        expect(site.reaches(site.h, source, PEER)).toBe(true);
-        arrived.length = 0;
-        expect(forger.send(packet)).toBe(0);
-        await expect.poll(() => arrived.length).toBe(1);
-        const [got = new Uint8Array()] = arrived;
-        expect(addressFromBytes(got, 8)).toBe(source);
-        expect(integrity(got).equals(got.subarray(40 + 12, 40 + 24))).toBe(true);
-      }
-    } finally {
-      receiver.close();
-      forger.close();
-      poller.close();
-    }
-  }, 60_000);
-
-  it('errors: too big, nobody there, no such child', async () => {
-    await startSite();
-    const error = (from: Up | string, source: string, destination: string, size = 8): string => {
-      const namespace = typeof from === 'string' ? from : from.namespace;
-      return errorAbout(namespace, source, destination, size);
-    };
-    expect(error(site.internet, FAR, '2001:db8:a:0:1::')).toBe('1/3 from 2001:db8:a::');
-    expect(error(site.internet, FAR, HOST.AH, 1_440)).toBe('2/0 from 2001:db8:fa::2 mtu 1460');
-    expect(error(site.h, HOST.AH, '2001:db8:a:1299:9990::')).toBe(`1/3 from ${HOST.AH}`);
   }, 60_000);
 });
 

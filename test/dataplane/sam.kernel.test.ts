@@ -95,7 +95,7 @@ describe.skipIf(skip)('SAM data path in the kernel', () => {
               both((p) => p.fromZone(zone.name, link.index, packet), `bare ${of}`);
             }
           }),
-          { numRuns: 1_000 },
+          { numRuns: 400 },
         ),
       );
       // What was generated is worth something: every verdict occurs.

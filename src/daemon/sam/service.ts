@@ -81,6 +81,7 @@ export class SamService {
       );
       this.#programs = this.#keep(new SamPrograms(this.#device.ifindex));
       this.#programs.attachDevice();
+      this.#programs.setThroughDevice(false);
       this.#sender = this.#keep(openIcmpSender({ poller: options.poller }));
       this.#answers = new SamAnswers((packet, ifindex) => this.#sender.send(packet, ifindex) === 0);
       this.#programs.listen(options.poller, (event) =>
@@ -118,6 +119,11 @@ export class SamService {
     // Effects are carried out one by one: what fails here is a failed start.
     this.#act(this.#engine.tick(this.#o.clock.now()));
     this.#schedule();
+  }
+
+  /** Whether a program of Shim6 is to see what arrives for this host. */
+  setWatched(watched: boolean): void {
+    if (!this.#closed) this.#programs.setThroughDevice(watched);
   }
 
   get table(): SamTable {

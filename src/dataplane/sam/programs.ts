@@ -31,6 +31,7 @@ export class SamPrograms {
   #generation = 0;
   /** Elements of the tables that are still in the maps: the one in use, and the one before. */
   #tables: { readonly elements: readonly Element[] }[] = [];
+  #throughDevice = true;
   #closed = false;
 
   /** @param device index of `rehome0`. @throws SyscallError */
@@ -93,10 +94,24 @@ export class SamPrograms {
     const generation = this.#generation + 1;
     const elements = elementsOf(table, links, generation);
     for (const { map, key, value } of elements) this.#object.map(map).set(key, value);
-    this.#object.map('settings').set(u32Octets(0), settingsOctets(generation, this.#device));
     this.#generation = generation;
+    this.#writeSettings();
     this.#tables.unshift({ elements });
     for (const old of this.#tables.splice(2)) this.#forget(old.elements);
+  }
+
+  /**
+   * Whether packets for this host come in by the device, where other programs may look at them, or are delivered where they
+   * are, which is cheaper.
+   */
+  setThroughDevice(throughDevice: boolean): void {
+    this.#throughDevice = throughDevice;
+    this.#writeSettings();
+  }
+
+  #writeSettings(): void {
+    const ifindex = this.#throughDevice ? this.#device : 0;
+    this.#object.map('settings').set(u32Octets(0), settingsOctets(this.#generation, ifindex));
   }
 
   #forget(elements: readonly Element[]): void {

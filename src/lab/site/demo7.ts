@@ -153,13 +153,15 @@ async function sessionEnds(
 }
 
 /** A new connection that leaves the choice of its source to the host, once B's prefix has been taken back. */
-async function withdrawn(site: Site, watch: Watch, example: Figure7Example): Promise<PhaseReport> {
+async function withdrawn(site: Site, watch: Watch): Promise<PhaseReport> {
   site.withNetlink('ispB', (nl) => nl.setLink('cust', { up: false }));
   const daemon = site.runningDaemon('host');
   const to = parseAddress(FAR_PLAIN);
   const chosenSource = (): string | undefined =>
     site.withNetlink('host', (nl) => nl.routeFor({ destination: to }))?.preferredSource;
   const byA = async (): Promise<string | undefined> => {
+    const { addresses } = await daemon.client.sam();
+    if (addresses.some((a) => !a.deprecated && providerOf(a.address) !== 'ispA')) return undefined;
     const source = chosenSource();
     return source !== undefined && providerOf(source) === 'ispA' ? source : undefined;
   };
