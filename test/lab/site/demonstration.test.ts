@@ -11,7 +11,7 @@ import { Site } from '../../../src/lab/site/site.js';
 import { cleanUpDead, runningLabs } from '../../../src/lab/registry.js';
 import { listNamespaces } from '../../../src/linux/netns.js';
 import type { DemonstrationOptions } from '../../../src/lab/site/run.js';
-import { DRAFT } from '../../../src/sim/sam/figure7-facts.js';
+import { DRAFT, PROVABLE } from '../../../src/sim/sam/figure7-facts.js';
 import type { PhaseReport } from '../../../src/sim/sam/report.js';
 import { addressFromBytes } from '../../../src/wire/address.js';
 import { readPcapng } from '../../../src/wire/pcapng.js';
@@ -38,51 +38,61 @@ const went = (phase: PhaseReport | undefined): string[] =>
   );
 
 describe.skipIf(needsRoot() !== undefined)('the lab of figure 7', () => {
-  it('shows plain routing fail, [exit] and SAM work, and a session outlive its provider', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'rehome-sam-'));
-    const file = join(directory, 'packets.pcapng');
-    const capture = new SiteCapture(file);
-    const report = await demonstrateFigure7({ ...options(), capture });
-    capture.close();
-    const taken = [...readPcapng(readFileSync(file))].flatMap((i) =>
-      i.kind === 'packet' ? [i] : [],
-    );
-    rmSync(directory, { recursive: true });
-    const phase = (name: string): string[] => went(report.phases.find((p) => p.name === name));
-    const fine = (name: string, isp: string): string => `${name} ${isp} arrived answered unchanged`;
-    const all = [fine('AH', 'ispA'), fine('AK', 'ispA'), fine('BH', 'ispB'), fine('BK', 'ispB')];
-    expect(phase('plain')).toEqual([
-      fine('AH', 'ispA'),
-      fine('AK', 'ispA'),
-      'BH ispA lost',
-      'BK ispA lost',
-    ]);
-    expect(phase('exit')).toEqual(all);
-    expect(phase('sam')).toEqual(all);
-    expect(phase('dead')).toEqual([
-      fine('AH', 'ispA'),
-      fine('AK', 'ispA'),
-      'BH ispB lost',
-      'BK ispB lost',
-    ]);
-    expect(phase('withdrawn')).toEqual([fine('new', 'ispA')]);
-    expect(report.autoconfigurationMs).toBeLessThan(5_000);
-    const { session } = report;
-    expect(session?.kept).toBe(true);
-    expect([session?.leftByBefore, session?.leftByAfter]).toEqual(['ispB', 'ispA']);
-    expect(session?.bytesVerified).toBe(session?.bytesSent);
-    expect(session?.bytesSent).toBeGreaterThan(100_000);
-    expect([report.ok, report.reasons]).toEqual([true, []]);
-    // The capture agrees: with BH's classic source at A's router, with its SAM source at B's only.
-    const sources = (place: string): Set<string> =>
-      new Set(
-        taken.filter((t) => t.interfaceName === place).map((t) => addressFromBytes(t.frame, 8)),
+  it.each([
+    ['none', DRAFT],
+    ['hba', PROVABLE],
+  ] as const)(
+    'shows plain routing fail, [exit] and SAM work, and a session outlive its provider, identity %s',
+    async (identity, example) => {
+      const directory = mkdtempSync(join(tmpdir(), 'rehome-sam-'));
+      const file = join(directory, 'packets.pcapng');
+      const capture = new SiteCapture(file);
+      const report = await demonstrateFigure7({ ...options(), identity, capture });
+      capture.close();
+      const taken = [...readPcapng(readFileSync(file))].flatMap((i) =>
+        i.kind === 'packet' ? [i] : [],
       );
-    expect(sources('ispA cust')).toContain(CLASSIC.BH);
-    expect(sources('ispB cust')).toContain(DRAFT.addresses.BH);
-    expect(sources('ispA cust')).not.toContain(DRAFT.addresses.BH);
-    expect(sources('ispB cust')).not.toContain(DRAFT.addresses.AH);
-  }, 120_000);
+      rmSync(directory, { recursive: true });
+      const phase = (name: string): string[] => went(report.phases.find((p) => p.name === name));
+      const fine = (name: string, isp: string): string =>
+        `${name} ${isp} arrived answered unchanged`;
+      const all = [fine('AH', 'ispA'), fine('AK', 'ispA'), fine('BH', 'ispB'), fine('BK', 'ispB')];
+      expect(phase('plain')).toEqual([
+        fine('AH', 'ispA'),
+        fine('AK', 'ispA'),
+        'BH ispA lost',
+        'BK ispA lost',
+      ]);
+      expect(phase('exit')).toEqual(all);
+      expect(phase('sam')).toEqual(all);
+      expect(phase('dead')).toEqual([
+        fine('AH', 'ispA'),
+        fine('AK', 'ispA'),
+        'BH ispB lost',
+        'BK ispB lost',
+      ]);
+      expect(phase('withdrawn')).toEqual([fine('new', 'ispA')]);
+      expect(report.autoconfigurationMs).toBeLessThan(5_000);
+      const { session } = report;
+      expect(session?.kept).toBe(true);
+      expect([session?.leftByBefore, session?.leftByAfter]).toEqual(['ispB', 'ispA']);
+      // Proven: addresses of the host's own making.
+      expect(session?.ulids.local === example.addresses.BH).toBe(identity === 'none');
+      expect(session?.bytesVerified).toBe(session?.bytesSent);
+      expect(session?.bytesSent).toBeGreaterThan(100_000);
+      expect([report.ok, report.reasons]).toEqual([true, []]);
+      // The capture agrees: with BH's classic source at A's router, with its SAM source at B's only.
+      const sources = (place: string): Set<string> =>
+        new Set(
+          taken.filter((t) => t.interfaceName === place).map((t) => addressFromBytes(t.frame, 8)),
+        );
+      expect(sources('ispA cust')).toContain(CLASSIC.BH);
+      expect(sources('ispB cust')).toContain(example.addresses.BH);
+      expect(sources('ispA cust')).not.toContain(example.addresses.BH);
+      expect(sources('ispB cust')).not.toContain(example.addresses.AH);
+    },
+    120_000,
+  );
 });
 
 describe.skipIf(needsRoot() !== undefined)('the lab of figure 1', () => {
