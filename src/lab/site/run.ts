@@ -1,6 +1,7 @@
 import type { PhaseReport } from '../../sim/sam/report.js';
 import { parseAddress } from '../../wire/address.js';
 import { formatPrefix, prefixContains, type Prefix } from '../../wire/prefix.js';
+import { RehomeError } from '../../wire/errors.js';
 import type { HostDaemon } from '../host-daemon.js';
 import type { SiteCapture } from './capture.js';
 import type { SitePlan } from './plan.js';
@@ -27,21 +28,26 @@ export const hostConfiguration = (identity: 'none' | 'hba'): string =>
 
 const READY_WITHIN = 30_000;
 
-/** Builds a plan, uses it, and takes it down, whatever happens. @throws what `use` throws, or the signal's reason */
+function refuseInterrupted(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new RehomeError('REHOME_E_INTERRUPTED', 'interrupted; everything is taken down');
+}
+
+/** Builds a plan, uses it, and takes it down, whatever happens. @throws what `use` throws; REHOME_E_INTERRUPTED */
 export async function inSite<T>(
   plan: SitePlan,
   places: WatchPlaces,
   { signal, capture }: Pick<DemonstrationOptions, 'signal' | 'capture'>,
   use: (site: Site, watch: Watch) => Promise<T>,
 ): Promise<T> {
-  signal.throwIfAborted();
+  refuseInterrupted(signal);
   const site = await Site.start(plan);
   const stop = (): void => void site.stop();
   signal.addEventListener('abort', stop);
   try {
     return await use(site, new Watch(site, places, capture));
   } catch (error) {
-    signal.throwIfAborted();
+    refuseInterrupted(signal);
     throw error;
   } finally {
     signal.removeEventListener('abort', stop);

@@ -114,6 +114,8 @@ describe.skipIf(needsRoot() !== undefined)('the lab of figure 1', () => {
   }, 180_000);
 });
 
+const runningSites = (): string[] => listNamespaces('rehome-lab-gwA-sam');
+
 describe.skipIf(needsRoot() !== undefined)('a site', () => {
   let site: Site | undefined;
   afterEach(async () => site?.stop());
@@ -131,6 +133,22 @@ describe.skipIf(needsRoot() !== undefined)('a site', () => {
     expect(listNamespaces('rehome-lab-').filter((n) => n.endsWith(`-${id}`))).toEqual([]);
     expect(before.filter((n) => !listNamespaces('rehome-lab-').includes(n))).toEqual([]);
   }, 30_000);
+
+  it('that is interrupted says so and leaves nothing behind', async () => {
+    const { spawn } = await import('node:child_process');
+    const child = spawn(process.execPath, ['bin/rehome.js', 'lab', 'sam']);
+    let output = '';
+    child.stdout.on('data', (d) => (output += String(d)));
+    child.stderr.on('data', (d) => (output += String(d)));
+    await expect.poll(() => output, { timeout: 15_000 }).toContain('starting rehome with [exit]');
+    const before = runningSites();
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGINT');
+    expect(await ended).toBe(1);
+    expect(output).toContain('rehome: interrupted; everything is taken down');
+    expect(output).not.toContain('node:');
+    expect(runningSites().length).toBe(before.length - 1);
+  }, 40_000);
 
   it('whose process was killed is cleaned up by the next lab', async () => {
     const { spawn } = await import('node:child_process');
