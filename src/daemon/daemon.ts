@@ -309,6 +309,9 @@ export class Daemon {
 
   #apply(config: DaemonConfig): void {
     this.#driver.configure(config.engine);
+    const given = JSON.stringify(config.sam?.providers);
+    if (config.sam !== undefined && given !== JSON.stringify(this.#config.sam?.providers))
+      this.#sam?.setProviders(config.sam.providers);
     this.#config = config;
     this.#log.level = config.log.level;
     this.#addressesChanged(this.#watch.current());

@@ -68,6 +68,8 @@ export interface OpenedSam {
   readonly troubles: ReadonlyMap<string, string>;
   /** Elements in the maps of the kernel programs. */
   readonly programState: number;
+  /** What providers give from now on. */
+  setProviders(providers: SamDaemonConfig['providers']): void;
   /** Whether Shim6 is to see what arrives at the device. */
   setWatched(watched: boolean): void;
   view(): SamView;

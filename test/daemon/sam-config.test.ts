@@ -68,7 +68,14 @@ describe('[sam]', () => {
           trusted: false,
         },
       ],
-      providers: [{ prefix: parsePrefix('2001:db8:a::/48'), interface: 'wan0' }],
+      providers: [
+        {
+          prefix: parsePrefix('2001:db8:a::/48'),
+          interface: 'wan0',
+          preferred: undefined,
+          valid: undefined,
+        },
+      ],
       routerLifetime: 1_800,
     });
   });
@@ -78,7 +85,22 @@ describe('[sam]', () => {
     expect(parse(toToml(config)).sam).toEqual(config.sam);
   });
 
-  it('cannot change while the daemon runs', () => {
+  it('a provider may change, with lifetimes', () => {
+    const old = GATEWAY.replace(
+      'interface = "wan0"',
+      'interface = "wan0"\npreferred = "0s"\nvalid = "1h"',
+    );
+    const next = parse(`${old}[[sam.provider]]\nprefix = "2001:db8:b::/48"\ninterface = "wan0"`);
+    expect(next.sam?.providers).toMatchObject([
+      { preferred: 0, valid: 3_600_000 },
+      { valid: undefined },
+    ]);
+    expect(parse(toToml(next)).sam).toEqual(next.sam);
+    expect(() => refuseRestartKeys(parse(GATEWAY), next)).not.toThrow();
+    expect(complaints(GATEWAY.replace('interface = "wan0"', 'interface = "wan0"\nvalid = "1h"')).join()).toMatch(/preferred: (longer|missing)/); // prettier-ignore
+  });
+
+  it('cannot change otherwise while the daemon runs', () => {
     const changed = parse(HOST.replace('"wlan0"', '"wlan1"'));
     expect(changedKeys(parse(HOST), changed)).toContain('sam.link');
     expect(() => refuseRestartKeys(parse(HOST), changed)).toThrow(/sam\.link cannot change while/);

@@ -39,8 +39,8 @@ describe.skipIf(needsIp() !== undefined)('a zone below a zone', () => {
     ip(ni, `addr add ${FAR}/128 dev lo`);
     ip(na, 'route add default via 2001:db8:fa::1');
     ip(ni, 'route add 2001:db0::/32 via 2001:db8:fa::2');
-    const provider = '[[sam.provider]]\nprefix = "2001:db0::/32"\ninterface = "wan0"\n';
-    a.write(`[sam]\nrole = "gateway"\ninterfaces = ["lan0"]\n${provider}`);
+    a.write(GATEWAY + provider('2001:db0::/32'));
+    ip(ni, 'route add 2001:db1::/32 via 2001:db8:fa::2');
     const link = (name: string, zone: string, position: string): string =>
       `[[sam.link]]\ninterface = "${name}"\nzone = "${zone}"\nposition = "${position}"\n`;
     c.write(`[sam]\nrole = "router"\n${link('up0', 'A', 'child')}${link('down0', 'C', 'gateway')}`);
@@ -76,7 +76,34 @@ describe.skipIf(needsIp() !== undefined)('a zone below a zone', () => {
     const counters = (await c.client.sam()).counters;
     expect(Object.entries(counters).filter(([name, n]) => name.startsWith('drop-') && n > 0)).toEqual([]); // prettier-ignore
   }, 90_000);
+
+  it('a renumbering at the top: old addresses work on, new connections use the new ones', async () => {
+    if (a === undefined || h === undefined) throw new Error('no site');
+    const leaf = h;
+    const [old = ''] = (await leaf.client.sam()).addresses.map((x) => x.address);
+    a.write(GATEWAY + provider('2001:db0::/32', 'preferred = "0s"\nvalid = "10min"') + provider('2001:db1::/32')); // prettier-ignore
+    expect((await a.client.reload()).changed).toEqual(['sam.provider']);
+    const seen = async (): Promise<(string | boolean)[][]> =>
+      (await leaf.client.sam()).addresses.map((x) => [x.address.slice(0, 8), x.deprecated]);
+    await expect.poll(seen, { timeout: 10_000 }).toEqual([
+      ['2001:db1', false],
+      ['2001:db0', true],
+    ]);
+    const [fresh = ''] = (await leaf.client.sam()).addresses.map((x) => x.address);
+    for (const address of [old, fresh]) {
+      expect([address, reaches(leaf.namespace, address, FAR)]).toEqual([address, true]);
+    }
+    expect(ip(leaf.namespace, 'addr show dev rehome0')).toMatch(/2001:db0.*deprecated/);
+    // What is left out ends at once.
+    a.write(GATEWAY + provider('2001:db1::/32'));
+    await a.client.reload();
+    await expect.poll(seen, { timeout: 10_000 }).toEqual([['2001:db1', false]]);
+  }, 60_000);
 });
+
+const GATEWAY = '[sam]\nrole = "gateway"\ninterfaces = ["lan0"]\n';
+const provider = (text: string, more = ''): string =>
+  `[[sam.provider]]\nprefix = "${text}"\ninterface = "wan0"\n${more}\n`;
 
 const OCTETS = 8_000_000;
 const SERVE = `

@@ -16,7 +16,10 @@ const AT_START = [
   'addresses.',
   'shim6',
   'exit.',
-  'sam',
+  'sam.role',
+  'sam.device',
+  'sam.link',
+  'sam.router_lifetime',
 ];
 
 function flat(value: unknown, path = ''): Map<string, string> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { formatDuration } from './duration.js';
 import { fieldHex } from '../../sam/bits.js';
 import { fieldFromHex, decodeSubnet } from '../../sam/local.js';
 import { isGlobal } from '../../sam/route.js';
@@ -19,12 +20,21 @@ export interface SamLinkConfig {
   readonly trusted: boolean;
 }
 
+/** A prefix that a provider routes to us. */
+export interface SamProviderConfig {
+  readonly prefix: Prefix;
+  readonly interface: string;
+  /** Milliseconds from when this was read; undefined: for ever. */
+  readonly preferred: number | undefined;
+  readonly valid: number | undefined;
+}
+
 /** The table `[sam]`. */
 export interface SamDaemonConfig {
   readonly role: SamRole;
   readonly device: string;
   readonly links: readonly SamLinkConfig[];
-  readonly providers: readonly { readonly prefix: Prefix; readonly interface: string }[];
+  readonly providers: readonly SamProviderConfig[];
   /** Seconds, of our Router Advertisements; 0: nobody's default router. */
   readonly routerLifetime: number;
 }
@@ -49,12 +59,18 @@ export const SAM_WANTS: Readonly<Record<string, string>> = {
   'sam.provider': 'write one [[sam.provider]] table for each prefix; see docs/config.md',
   'sam.provider.prefix': 'write the prefix that the provider routes to us, e.g. "2001:db8:a::/48"',
   'sam.provider.interface': 'write the name of the interface towards the provider, e.g. "wan0"',
+  'sam.provider.preferred':
+    'write how long new connections may use it from now on, e.g. "0s" before it goes, and no longer than valid',
+  'sam.provider.valid': 'write how long it works from now on, e.g. "1h"',
 };
 
 const name = z.string().regex(/^\S{1,15}$/, 'not an interface name');
 
 /** The zod schema of `[sam]`; `prefix` reads a prefix and says what is wrong with it. */
-export const samSchema = (prefix: z.ZodType<Prefix, string>) =>
+export const samSchema = (
+  prefix: z.ZodType<Prefix, string>,
+  duration: z.ZodType<number, number | string>,
+) =>
   z
     .strictObject({
       role: z.enum(SAM_ROLES),
@@ -91,6 +107,8 @@ export const samSchema = (prefix: z.ZodType<Prefix, string>) =>
           z.strictObject({
             prefix: prefix.refine((p) => isGlobal(p.address), { message: 'no global prefix' }),
             interface: name,
+            preferred: duration.optional(),
+            valid: duration.optional(),
           }),
         )
         .optional(),
@@ -114,6 +132,11 @@ export const samSchema = (prefix: z.ZodType<Prefix, string>) =>
           if (l.position === 'gateway') issue(['link', i, 'position'], 'a host is no gateway');
           if (l.subnet !== undefined) issue(['link', i, 'subnet'], 'a host learns its subnet');
         });
+      }
+      for (const [i, { preferred, valid }] of (value.provider ?? []).entries()) {
+        const late =
+          preferred === undefined ? valid !== undefined : preferred > (valid ?? Infinity);
+        if (late) issue(['provider', i, 'preferred'], 'longer than valid');
       }
       const gatewayOf = new Set(
         links.flatMap((l) =>
@@ -166,7 +189,12 @@ export function samConfig(from: SamFile): SamDaemonConfig {
     role,
     device: from.device ?? DEFAULT_DEVICE,
     links,
-    providers: from.provider ?? [],
+    providers: (from.provider ?? []).map((p) => ({
+      prefix: p.prefix,
+      interface: p.interface,
+      preferred: p.preferred,
+      valid: p.valid,
+    })),
     routerLifetime: from.router_lifetime ?? 0,
   };
 }
@@ -187,5 +215,10 @@ export const samToFile = (sam: SamDaemonConfig): Record<string, unknown> => ({
         : fieldHex({ value: l.infix.value, length: 8 * l.infix.octets }),
     trusted: l.trusted,
   })),
-  provider: sam.providers.map((p) => ({ ...p, prefix: formatPrefix(p.prefix) })),
+  provider: sam.providers.map((p) => ({
+    prefix: formatPrefix(p.prefix),
+    interface: p.interface,
+    preferred: p.preferred === undefined ? undefined : formatDuration(p.preferred),
+    valid: p.valid === undefined ? undefined : formatDuration(p.valid),
+  })),
 });

@@ -290,7 +290,7 @@ export const FileSchema = z.strictObject({
         .optional(),
     })
     .optional(),
-  sam: samSchema(prefix).optional(),
+  sam: samSchema(prefix, duration).optional(),
 });
 export type FileConfig = z.output<typeof FileSchema>;
 

@@ -48,7 +48,10 @@ export function samJson(
           })),
       };
     }),
-    providers: config.providers.map((p) => ({ ...p, prefix: formatPrefix(p.prefix) })),
+    providers: config.providers.map((p) => ({
+      prefix: formatPrefix(p.prefix),
+      interface: p.interface,
+    })),
     addresses: addresses.map((a) => ({ ...a, parents: [...a.parents] })),
     state: opened.programState,
     counters: { ...opened.counters() },

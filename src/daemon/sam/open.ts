@@ -25,6 +25,7 @@ export function openSam(poller: FdPoller, config: SamDaemonConfig, hooks: SamHoo
     get programState() {
       return service.programState;
     },
+    setProviders: (providers) => service.setProviders(providers),
     setWatched: (watched) => service.setWatched(watched),
     view: () => service.engine.view(clock.now()),
     addresses: () => service.engine.addresses(),

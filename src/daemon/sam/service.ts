@@ -22,7 +22,7 @@ import type {
 } from '../../sam/types.js';
 import { addressFromBytes, addressToBytes } from '../../wire/address.js';
 import type { Prefix } from '../../wire/prefix.js';
-import type { Millis, RandomSource } from '../../wire/units.js';
+import { addMs, ms, type Millis, type RandomSource } from '../../wire/units.js';
 import type { Clock, Timer } from '../clock.js';
 import type { SamDaemonConfig } from '../config/sam.js';
 import { FOREVER_SECONDS } from '../world.js';
@@ -60,6 +60,9 @@ export class SamService {
   #engine: SamEngine;
   #table: SamTable = { zones: [], providers: [] };
   #links: LinksNow = { zones: [], deviceMtu: 0, troubles: new Map() };
+  #given: SamDaemonConfig['providers'];
+  /** The same with the times at which they end. */
+  #leases: readonly ProviderPrefix[];
   #providers: readonly ProviderLink[] = [];
   #signature = '';
   #timer: Timer | undefined;
@@ -72,6 +75,8 @@ export class SamService {
    */
   constructor(options: SamServiceOptions) {
     this.#o = options;
+    this.#given = options.config.providers;
+    this.#leases = leasesOf(this.#given, options.clock.now());
     try {
       this.#netlink = this.#keep(new Rtnetlink());
       refuseLinks(options.config, this.#netlink.links());
@@ -119,11 +124,23 @@ export class SamService {
     // Effects are carried out one by one: what fails here is a failed start.
     this.#act(this.#engine.tick(this.#o.clock.now()));
     this.#schedule();
+    // What has changed between the first look and the subscription was told to nobody.
+    this.#changedSoon();
   }
 
   /** Whether a program of Shim6 is to see what arrives for this host. */
   setWatched(watched: boolean): void {
     if (!this.#closed) this.#programs.setThroughDevice(watched);
+  }
+
+  /** What providers give from now on: a renumbering, if it is not what it was. Lifetimes begin now. */
+  setProviders(providers: SamDaemonConfig['providers']): void {
+    const now = this.#o.clock.now();
+    this.#given = providers;
+    this.#leases = leasesOf(providers, now);
+    this.#attachProviders();
+    this.#act(this.#engine.setProviders(this.#givenPrefixes(), now));
+    this.#schedule();
   }
 
   get table(): SamTable {
@@ -176,16 +193,16 @@ export class SamService {
   #givenPrefixes(): readonly ProviderPrefix[] {
     const links = this.#netlink.links();
     const now = this.#o.clock.now();
-    return this.#o.config.providers.map(({ prefix, interface: name }) => {
-      const link = links.find((l) => l.name === name);
-      const up = link !== undefined && isLinkUp(link);
-      return up ? { prefix } : { prefix, preferredUntil: now };
+    return this.#leases.map((lease, i) => {
+      const link = links.find((l) => l.name === this.#given[i]?.interface);
+      if (link !== undefined && isLinkUp(link)) return lease;
+      return { ...lease, preferredUntil: ms(Math.min(lease.preferredUntil ?? now, now)) };
     });
   }
 
   #providerLinks(): ProviderLink[] {
     const links = this.#netlink.links();
-    return this.#o.config.providers.flatMap((p) => {
+    return this.#given.flatMap((p) => {
       const link = links.find((l) => l.name === p.interface);
       return link === undefined ? [] : [{ prefix: p.prefix, ifindex: link.index }];
     });
@@ -212,7 +229,7 @@ export class SamService {
 
   /** Differs when there is something to do. */
   #signatureOf(links: LinksNow): string {
-    const usable = this.#givenPrefixes().map((p) => p.preferredUntil === undefined);
+    const usable = this.#givenPrefixes().map((p, i) => p === this.#leases[i]);
     return signatureOf(links, this.#providerLinks(), usable);
   }
 
@@ -362,6 +379,13 @@ export class SamService {
     this.#undoAll();
   }
 }
+
+const leasesOf = (given: SamDaemonConfig['providers'], now: Millis): ProviderPrefix[] =>
+  given.map(({ prefix, preferred, valid }) => ({
+    prefix,
+    ...(preferred === undefined ? {} : { preferredUntil: addMs(now, preferred) }),
+    ...(valid === undefined ? {} : { validUntil: addMs(now, valid) }),
+  }));
 
 const unique = (prefixes: readonly Prefix[]): Prefix[] => [
   ...new Map(prefixes.map((p) => [`${p.address}/${p.length}`, p])).values(),
