@@ -3,7 +3,6 @@ import { SamPrograms } from '../../dataplane/sam/programs.js';
 import type { ProviderLink } from '../../dataplane/sam/program-table.js';
 import { Rtnetlink } from '../../linux/netlink/client.js';
 import { NetlinkEvents } from '../../linux/netlink/events.js';
-import { isLinkUp } from '../../linux/netlink/link.js';
 import type { FdPoller } from '../../linux/poller.js';
 import {
   openDiscoverySocket,
@@ -22,11 +21,12 @@ import type {
 } from '../../sam/types.js';
 import { addressFromBytes, addressToBytes } from '../../wire/address.js';
 import type { Prefix } from '../../wire/prefix.js';
-import { addMs, ms, type Millis, type RandomSource } from '../../wire/units.js';
+import type { Millis, RandomSource } from '../../wire/units.js';
 import type { Clock, Timer } from '../clock.js';
 import type { SamDaemonConfig } from '../config/sam.js';
 import { FOREVER_SECONDS } from '../world.js';
 import { SamAnswers } from './answers.js';
+import { leasesOf, usableLeases } from './leases.js';
 import { linksNow, refuseLinks, type LinksNow } from './links.js';
 
 export interface SamServiceOptions {
@@ -186,18 +186,8 @@ export class SamService {
     };
   }
 
-  /**
-   * What the providers give. While a provider's link is down its prefix is deprecated, not taken back: what is new chooses
-   * another one, what has begun waits, or moves with Shim6 (RFC 8475 §3.1 does so for classic prefixes).
-   */
   #givenPrefixes(): readonly ProviderPrefix[] {
-    const links = this.#netlink.links();
-    const now = this.#o.clock.now();
-    return this.#leases.map((lease, i) => {
-      const link = links.find((l) => l.name === this.#given[i]?.interface);
-      if (link !== undefined && isLinkUp(link)) return lease;
-      return { ...lease, preferredUntil: ms(Math.min(lease.preferredUntil ?? now, now)) };
-    });
+    return usableLeases(this.#leases, this.#given, this.#netlink.links(), this.#o.clock.now());
   }
 
   #providerLinks(): ProviderLink[] {
@@ -379,13 +369,6 @@ export class SamService {
     this.#undoAll();
   }
 }
-
-const leasesOf = (given: SamDaemonConfig['providers'], now: Millis): ProviderPrefix[] =>
-  given.map(({ prefix, preferred, valid }) => ({
-    prefix,
-    ...(preferred === undefined ? {} : { preferredUntil: addMs(now, preferred) }),
-    ...(valid === undefined ? {} : { validUntil: addMs(now, valid) }),
-  }));
 
 const unique = (prefixes: readonly Prefix[]): Prefix[] => [
   ...new Map(prefixes.map((p) => [`${p.address}/${p.length}`, p])).values(),
