@@ -60,6 +60,11 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'show the addresses that this host makes and proves, and who uses them',
     load: async () => (await import('./commands/identity.js')).registerIdentity,
   },
+  exit: {
+    usage: '',
+    summary: 'show the uplinks of this exit router, and what it refused',
+    load: async () => (await import('./commands/exit.js')).registerExit,
+  },
   events: {
     usage: '',
     summary: 'show what happened',

@@ -9,6 +9,7 @@ import {
   ErrorSchema,
   EventSchema,
   EventsSchema,
+  ExitSchema,
   IdentitiesSchema,
   LocatorsSchema,
   PathsSchema,
@@ -21,6 +22,7 @@ import {
   type EstablishJson,
   type EventJson,
   type EventsJson,
+  type ExitJson,
   type IdentitiesJson,
   type LocatorsJson,
   type PathsJson,
@@ -62,6 +64,9 @@ export class ControlClient {
   }
   locators(): Promise<LocatorsJson> {
     return this.#ask('GET', '/v1/locators', LocatorsSchema);
+  }
+  exit(): Promise<ExitJson> {
+    return this.#ask('GET', '/v1/exit', ExitSchema);
   }
   identity(): Promise<IdentitiesJson> {
     return this.#ask('GET', '/v1/identity', IdentitiesSchema);

@@ -38,6 +38,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   'GET /v1/paths': (source, url) => source.paths(peerOf(url)),
   'GET /v1/locators': (source) => source.locators(),
   'GET /v1/identity': (source) => source.identity(),
+  'GET /v1/exit': (source) => source.exit(),
   'GET /v1/sam': (source) => source.sam(),
   'GET /v1/events': (source, url) => source.events(sinceOf(url)),
   'POST /v1/explore': (source, _url, body) => source.explore(parse(ExploreRequest, body).peer),

@@ -250,6 +250,40 @@ export const IdentitiesSchema = z.object({
 });
 export type IdentitiesJson = z.infer<typeof IdentitiesSchema>;
 
+export const ExitUplinkSchema = z.object({
+  name: z.string(),
+  interface: z.string(),
+  state: z.enum(['up', 'no-interface', 'link-down', 'no-default-route', 'next-hop-silent']),
+  since: time,
+  nextHop: z.string().nullable(),
+  /** The next hop is that of the interface's default route. */
+  learned: z.boolean(),
+  prefixes: z.array(z.string()),
+  sentPackets: count,
+  sentBytes: count,
+  receivedPackets: count,
+  receivedBytes: count,
+  /** From sources of this uplink, while it was down or by another one. */
+  refusedPackets: count,
+});
+export type ExitUplinkJson = z.infer<typeof ExitUplinkSchema>;
+
+export const ExitSchema = z.object({
+  ...envelope,
+  /** False: no `[exit]` in the configuration. */
+  router: z.boolean(),
+  uplinks: z.array(ExitUplinkSchema),
+  inside: z.array(z.string()),
+  unknownSource: z.enum(['notify', 'drop']),
+  uplinkDown: z.enum(['notify', 'drop']),
+  unknownSourcePackets: count,
+  wrongUplinkPackets: count,
+  noticesSent: count,
+  noticesNotSent: count,
+  warnings: z.array(z.string()),
+});
+export type ExitJson = z.infer<typeof ExitSchema>;
+
 const maybeSeconds = count.nullable();
 export const SamZoneSchema = z.object({
   name: z.string(),

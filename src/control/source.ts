@@ -5,6 +5,7 @@ import type {
   EstablishJson,
   EventJson,
   EventsJson,
+  ExitJson,
   IdentitiesJson,
   LocatorsJson,
   PathsJson,
@@ -26,6 +27,7 @@ export interface ControlSource {
   paths(peer: string): PathsJson;
   locators(): LocatorsJson;
   identity(): IdentitiesJson;
+  exit(): ExitJson;
   /** The zones as they are. REHOME_E_NO_SAM without `[sam]`. */
   sam(): SamJson;
   /** Kept events with a higher number than `since`. */

@@ -5,6 +5,8 @@ import { DEFAULT_PROFILE, PROFILE_STRATEGIES, type ReapProfileName } from '../re
 import type { Address } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import { parsePrefix, prefixContains, type Prefix } from '../wire/prefix.js';
+import { ms } from '../wire/units.js';
+import type { ExitConfig } from './exit/config.js';
 import type { IdentityKind } from './identity/record.js';
 import type { Vocabulary } from './config/issues.js';
 import { FileSchema, knownKeys, wantOf, type FileConfig } from './config/schema.js';
@@ -53,6 +55,8 @@ export interface AddressesConfig {
 export interface DaemonConfig {
   readonly file: string;
   readonly engine: EngineConfig;
+  /** False: no sessions of this host are protected, and no addresses made; it forwards only. */
+  readonly shim6: boolean;
   /** Only addresses of these interfaces; empty: of all. */
   readonly interfaces: readonly string[];
   /** Only addresses in these prefixes; empty: in all. */
@@ -69,6 +73,8 @@ export interface DaemonConfig {
   readonly log: LogConfig;
   readonly dataPath: { readonly kind: 'kernel'; readonly device: string };
   readonly addresses: AddressesConfig;
+  /** Undefined: this host is no exit router. */
+  readonly exit: ExitConfig | undefined;
   /** Undefined: no zones. */
   readonly sam: SamDaemonConfig | undefined;
   /** What the RFCs recommend otherwise, and what is unsafe, one sentence each. */
@@ -126,6 +132,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
       deliverAllIcmp: from.deliver_all_icmp ?? false,
       maxContexts: from.max_contexts ?? 16_384,
     },
+    shim6: from.shim6 ?? true,
     interfaces: from.interfaces ?? [],
     prefixes: from.prefixes ?? [],
     locators: (from.locator ?? []).map((l) => ({
@@ -146,6 +153,7 @@ function resolve(from: FileConfig, file: string): DaemonConfig {
     log: { level: from.log?.level ?? 'info', format: from.log?.format ?? 'auto' },
     dataPath: { kind: from.dataplane?.kind ?? 'kernel', device: from.dataplane?.device ?? 'shim0' },
     addresses: addressesConfig(from),
+    exit: exitConfig(from.exit),
     sam: from.sam === undefined ? undefined : samConfig(from.sam),
     warnings: [
       ...(from.security === 'none' ? [INSECURE] : []),
@@ -173,6 +181,23 @@ function addressesConfig(from: FileConfig): AddressesConfig {
   };
 }
 
+/** How often a next hop is asked, milliseconds: three unanswered solicitations later it counts as silent. */
+const DEFAULT_CHECK = 3_000;
+
+const exitConfig = (from: FileConfig['exit']): ExitConfig | undefined =>
+  from && {
+    uplinks: from.uplink.map((u) => ({
+      name: u.name ?? u.interface,
+      interface: u.interface,
+      nextHop: u.next_hop,
+      prefixes: u.prefixes,
+    })),
+    inside: from.inside ?? [],
+    unknownSource: from.unknown_source ?? 'notify',
+    uplinkDown: from.uplink_down ?? 'notify',
+    check: ms(from.check ?? DEFAULT_CHECK),
+  };
+
 /** The default: 50 packets, or 5 s of a flow that we started (RFC 5533 §4, deferred establishment). DNS never. */
 function trigger(from: NonNullable<FileConfig['trigger']>): TriggerRules {
   const limit = (
@@ -197,10 +222,11 @@ const seconds = (milliseconds: number | undefined): number | undefined =>
  * only where the configuration names interfaces.
  */
 export const hasLocators = ({
+  shim6,
   sam,
   interfaces,
-}: Pick<DaemonConfig, 'sam' | 'interfaces'>): boolean =>
-  sam === undefined || sam.role === 'host' || interfaces.length > 0;
+}: Pick<DaemonConfig, 'shim6' | 'sam' | 'interfaces'>): boolean =>
+  shim6 && (sam === undefined || sam.role === 'host' || interfaces.length > 0);
 
 /** Whether one of our addresses may be used as a locator. */
 export const usesAddress = (

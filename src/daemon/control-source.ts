@@ -7,6 +7,7 @@ import {
   type EstablishJson,
   type EventJson,
   type EventsJson,
+  type ExitJson,
   type IdentitiesJson,
   type LocatorsJson,
   type PathsJson,
@@ -22,6 +23,8 @@ import type { Millis } from '../wire/units.js';
 import { nameOf, type DaemonConfig } from './config.js';
 import type { HostDriver } from './driver.js';
 import type { EventLog } from './event-log.js';
+import type { ExitView } from './exit/router.js';
+import { exitJson } from './exit/views.js';
 import { identitiesJson, kindOf } from './identity/views.js';
 import type { IdentityKeeper } from './identity/keeper.js';
 import type { HostAddress } from './locators.js';
@@ -41,6 +44,8 @@ export interface DaemonAccess {
   reload(): Omit<ReloadJson, 'schema' | 'now'>;
   /** Undefined with security "none". */
   identity(): IdentityKeeper | undefined;
+  /** Undefined: this host is no exit router. */
+  exit(): ExitView | undefined;
   addresses(): readonly HostAddress[];
   /** Undefined without `[sam]`. */
   sam(): OpenedSam | undefined;
@@ -177,6 +182,10 @@ export class EngineControlSource implements ControlSource {
         locators: c.peerLocators.map((l) => locatorJson(l, tools)),
       })),
     };
+  }
+
+  exit(): ExitJson {
+    return { ...this.#envelope(), ...exitJson(this.#daemon.exit()) };
   }
 
   identity(): IdentitiesJson {

@@ -12,6 +12,7 @@ import { changedKeys, refuseRestartKeys } from './config/diff.js';
 import { EngineControlSource } from './control-source.js';
 import { HostDriver } from './driver.js';
 import { EventLog } from './event-log.js';
+import type { ExitRouter } from './exit/router.js';
 import type { IdentityKeeper, NoteDetail } from './identity/keeper.js';
 import { insecure, refuseInsecure } from './identity/insecure.js';
 import { openIdentity } from './identity/setup.js';
@@ -53,6 +54,7 @@ export class Daemon {
   #sam: OpenedSam | undefined;
   #care: UlidCare | undefined;
   #keeper: IdentityKeeper | undefined;
+  #exit: ExitRouter | undefined;
   readonly #ending = new AbortController();
   /** Global addresses that came while security is "none". */
   readonly #refusedGlobal = new Set<Address>();
@@ -129,6 +131,7 @@ export class Daemon {
     const verifier = this.#openIdentity();
     this.#opened = world.openDataPath(this.#config, this.#reporter('data path'));
     this.#undoable('data path', () => this.#opened.dataPath.close());
+    this.#openExit();
     this.#startEngine(verifier);
     await this.#openControl();
     await this.#startKeeper();
@@ -156,6 +159,7 @@ export class Daemon {
   /** @throws RehomeError REHOME_E_INSECURE, REHOME_E_STATE, REHOME_E_PRIVATE_KEY */
   #openIdentity(): LocatorVerifier {
     const { world } = this.#options;
+    if (!this.#config.shim6) return noVerification;
     if (this.#config.engine.security === 'none') {
       refuseInsecure(this.#config, chooseLocators(this.#config, this.#watch.current()));
       return noVerification;
@@ -174,6 +178,18 @@ export class Daemon {
     });
     this.#keeper = keeper;
     return verifier;
+  }
+
+  /** @throws RehomeError REHOME_E_DEVICE_TAKEN, REHOME_E_SYSCALL */
+  #openExit(): void {
+    const exit = this.#options.world.openExit(this.#config.exit, {
+      note: (level, name, detail) => this.#note(level, name, detail),
+      onError: this.#reporter('exit router'),
+    });
+    if (exit === undefined) return;
+    this.#exit = exit;
+    this.#undoable('exit router', () => exit.close());
+    for (const warning of exit.view().warnings) this.#log.warn(warning);
   }
 
   async #startKeeper(): Promise<void> {
@@ -251,6 +267,7 @@ export class Daemon {
         config: () => this.#config,
         reload: () => this.reload(),
         identity: () => this.#keeper,
+        exit: () => this.#exit?.view(),
         addresses: () => this.#watch.current(),
         sam: () => this.#sam,
         version: version(),
@@ -270,7 +287,7 @@ export class Daemon {
 
   #announce(): void {
     for (const warning of this.#config.warnings) this.#log.warn(warning);
-    if (this.#locators.length === 0 && this.#sam === undefined)
+    if (this.#config.shim6 && this.#locators.length === 0 && this.#sam === undefined)
       this.#log.warn('no address of this host may be a locator yet: see interfaces and prefixes');
     if (this.#locators.length === 1)
       this.#log.warn({ locator: this.#locators[0]?.address }, 'only one locator: nowhere to go');

@@ -1,4 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
+import { cleanUpExit, EXIT_DEVICE } from '../dataplane/exit/routing.js';
 import { KernelDataPath, type ControlSocket } from '../dataplane/kernel/index.js';
 import { MemoryDataPath } from '../dataplane/memory.js';
 import type { LocalLocator } from '../engine/types.js';
@@ -6,13 +7,17 @@ import { AddressMonitor, type OwnAddress } from '../linux/addresses.js';
 import { kernelAtLeast, kernelRelease, missingCapabilities } from '../linux/capabilities.js';
 import { FdPoller } from '../linux/poller.js';
 import { openShim6Socket } from '../linux/rawsocket.js';
+import { Rtnetlink } from '../linux/netlink/client.js';
 import { RTPROT_REHOME, RTPROT_SAM } from '../linux/netlink/constants.js';
 import { boundAddresses, connectedPairs } from '../linux/socket-table.js';
 import { RehomeError } from '../wire/errors.js';
 import { systemClock } from './clock.js';
 import { hasLocators, type DaemonConfig } from './config.js';
+import type { ExitConfig } from './exit/config.js';
+import type { ExitHooks, ExitRouter } from './exit/router.js';
 import type { HostAddress } from './locators.js';
 import type { AdvertisedPrefix } from './identity/prefixes.js';
+import { LinuxExit } from './linux-exit.js';
 import { LinuxAddressControl } from './linux-addresses.js';
 import { takeLock } from './lock.js';
 import { systemRandom } from './random.js';
@@ -37,6 +42,7 @@ export function linuxWorld(config: DaemonConfig): World {
     boundAddresses,
     openSam: (sam, hooks) => openSam(poller, sam, hooks),
     openDataPath: (settings, onError) => openDataPath(poller, settings, onError),
+    openExit: (exit, hooks) => openExit(poller, exit, hooks),
     groupId,
   };
 }
@@ -64,7 +70,7 @@ function lockFile(): string {
 
 /** ULIDs that outlive their interface are there; they are no locators. */
 const shimDevices = ({ dataPath: { device } }: DaemonConfig): ReadonlySet<string> =>
-  new Set([device, `${device}p`]);
+  new Set([device, `${device}p`, EXIT_DEVICE, `${EXIT_DEVICE}p`]);
 
 function watchAddresses(
   poller: FdPoller,
@@ -142,6 +148,21 @@ function openDataPath(
     return locators.filter((l) => !refused.has(l.ifindex));
   };
   return { dataPath, serve };
+}
+
+function openExit(
+  poller: FdPoller,
+  config: ExitConfig | undefined,
+  hooks: ExitHooks,
+): ExitRouter | undefined {
+  if (config !== undefined) return new LinuxExit(poller, config, hooks);
+  const netlink = new Rtnetlink();
+  try {
+    cleanUpExit(netlink, true);
+  } finally {
+    netlink.close();
+  }
+  return undefined;
 }
 
 /**

@@ -8,6 +8,8 @@ import type { Prefix } from '../wire/prefix.js';
 import type { RandomSource } from '../wire/units.js';
 import type { Clock } from './clock.js';
 import type { DaemonConfig } from './config.js';
+import type { ExitConfig } from './exit/config.js';
+import type { ExitHooks, ExitRouter } from './exit/router.js';
 import type { SamDaemonConfig } from './config/sam.js';
 import type { AdvertisedPrefix } from './identity/prefixes.js';
 import type { HostAddress } from './locators.js';
@@ -108,6 +110,11 @@ export interface World {
   connectedPairs(): readonly LocatorPair[];
   /** Also removes what a crashed predecessor left behind. */
   openDataPath(config: DaemonConfig, onError: (error: unknown) => void): OpenedDataPath;
+  /**
+   * Removes what a crashed predecessor left of an exit router and, unless undefined, becomes one.
+   * @throws RehomeError REHOME_E_DEVICE_TAKEN, REHOME_E_SYSCALL
+   */
+  openExit(config: ExitConfig | undefined, hooks: ExitHooks): ExitRouter | undefined;
   /** Also removes what a crashed predecessor left behind. @throws RehomeError REHOME_E_SAM_..., REHOME_E_NO_LINK, REHOME_E_DEVICE_TAKEN */
   openSam(config: SamDaemonConfig, hooks: SamHooks): OpenedSam;
   /** Group id by name. @throws RehomeError REHOME_E_GROUP. */

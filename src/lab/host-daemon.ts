@@ -6,19 +6,19 @@ import { spawnIn } from '../linux/netns.js';
 import { RehomeError } from '../wire/errors.js';
 import { daemonConfig, type DaemonSettings } from './config.js';
 import { rehomeCommand } from './entry.js';
-import type { Host } from './paths.js';
 import type { LabEntry } from './registry.js';
 
 /** The real daemon, `rehome up`, running in one host of the lab. */
 export class HostDaemon {
-  readonly host: Host;
+  /** The node's name. */
+  readonly host: string;
   readonly client: ControlClient;
   readonly configFile: string;
   readonly logFile: string;
   private readonly entry: LabEntry;
   private child: ChildProcess | undefined;
 
-  constructor(entry: LabEntry, host: Host) {
+  constructor(entry: LabEntry, host: string) {
     this.entry = entry;
     this.host = host;
     this.configFile = `${entry.directory}/${host}.toml`;
@@ -28,6 +28,16 @@ export class HostDaemon {
 
   get socket(): string {
     return this.client.socket;
+  }
+
+  /** Its configuration; where its socket and state are is added. */
+  write(text: string): void {
+    const state = JSON.stringify(`${this.entry.directory}/${this.host}.state`);
+    const socket = JSON.stringify(this.socket);
+    writeFileSync(
+      this.configFile,
+      `state_dir = ${state}\n${text}\n[control]\nsocket = ${socket}\n`,
+    );
   }
 
   configure(settings: DaemonSettings): void {

@@ -31,12 +31,14 @@ interface LabRecord {
   readonly id: string;
   readonly owner: ProcessId;
   readonly processes: readonly (ProcessId & { readonly name: string })[];
+  /** Its nodes; undefined: those of the lab with two hosts. */
+  readonly nodes?: readonly string[];
 }
 
 const recordFile = (id: string): string => `${LAB_DIRECTORY}/${id}.json`;
 
 /** `rehome-lab-A` for the first lab, `rehome-lab-A-2` for a second at the same time. */
-export const namespaceName = (id: string, node: Node): string =>
+export const namespaceName = (id: string, node: string): string =>
   id === MAIN ? `rehome-lab-${node}` : `rehome-lab-${node}-${id}`;
 
 /** The first lab's id. */
@@ -55,19 +57,26 @@ export class LabEntry {
   /**
    * Cleans up after labs whose process is gone, then takes a free id.
    * @param wanted this id and no other; otherwise the first free of `main`, `2`, `3`, ...
+   * @param site nodes of another lab than that with two hosts; its ids are `NAME`, `NAME2`, ...
    * @throws RehomeError REHOME_E_LAB_RUNNING when the wanted one is in use.
    */
-  static async claim(wanted?: string): Promise<LabEntry> {
+  static async claim(
+    wanted?: string,
+    site?: { readonly name: string; readonly nodes: readonly string[] },
+  ): Promise<LabEntry> {
     mkdirSync(LAB_DIRECTORY, { recursive: true, mode: 0o755 });
     await cleanUpDead();
     const owner = identify(process.pid);
     if (owner === undefined) throw new RehomeError('REHOME_E_PROC', '/proc is not readable');
     const candidates =
       wanted === undefined
-        ? [MAIN, ...Array.from({ length: 62 }, (_, i) => String(i + 2))]
+        ? [
+            site?.name ?? MAIN,
+            ...Array.from({ length: 62 }, (_, i) => `${site?.name ?? ''}${i + 2}`),
+          ]
         : [checkId(wanted)];
     for (const id of candidates) {
-      const record: LabRecord = { id, owner, processes: [] };
+      const record: LabRecord = { id, owner, processes: [], ...(site && { nodes: site.nodes }) };
       try {
         createRecord(record);
       } catch (error) {
@@ -88,7 +97,7 @@ export class LabEntry {
     return `${LAB_DIRECTORY}/${this.id}`;
   }
 
-  namespace(node: Node): string {
+  namespace(node: string): string {
     return namespaceName(this.id, node);
   }
 
@@ -116,10 +125,10 @@ function checkId(id: string): string {
   );
 }
 
-/** The ids of labs whose process lives. */
+/** The ids of labs with two hosts whose process lives. */
 export const runningLabs = (): string[] =>
   records()
-    .filter((r) => isAlive(r.owner))
+    .filter((r) => isAlive(r.owner) && r.nodes === undefined)
     .map((r) => r.id);
 
 /** Undoes what dead labs left. @returns their ids. */
@@ -147,7 +156,8 @@ function readRecord(id: string): LabRecord | undefined {
   }
   try {
     const value = JSON.parse(text) as LabRecord;
-    return { id, owner: value.owner, processes: value.processes };
+    const { owner, processes, nodes } = value;
+    return { id, owner, processes, ...(nodes && { nodes }) };
   } catch {
     return { id, owner: { pid: 0, startTime: 0 }, processes: [] };
   }
@@ -171,7 +181,7 @@ function writeRecord(record: LabRecord): void {
 }
 
 async function undo(record: LabRecord): Promise<void> {
-  const namespaces = NODES.map((node) => namespaceName(record.id, node));
+  const namespaces = (record.nodes ?? NODES).map((node) => namespaceName(record.id, node));
   const living = (): ProcessId[] => [
     ...record.processes.filter(isAlive),
     ...namespaces.flatMap(processesIn),

@@ -211,6 +211,15 @@ export const openIcmpSender = (options: Omit<RawSocketOptions, 'onPacket'>): Raw
     setsockopt(fd, SOL_ICMPV6, ICMPV6_FILTER, new Uint8Array(32).fill(0xff)),
   );
 
+/** Echo Replies and errors (RFC 4443 §3, §4.2). */
+export const openEchoSocket = (options: RawSocketOptions): RawSocket =>
+  new RawSocket(SOL_ICMPV6, options, (fd) => {
+    const filter = new Uint8Array(32).fill(0xff);
+    filter[0] = 0xff & ~0b11110;
+    filter[16] = 0xff & ~0b00000010; // 129
+    setsockopt(fd, SOL_ICMPV6, ICMPV6_FILTER, filter);
+  });
+
 /** Router and Neighbor Solicitations and Advertisements (RFC 4861 §4), with every group that the host has joined. */
 export const openDiscoverySocket = (options: RawSocketOptions): RawSocket =>
   new RawSocket(SOL_ICMPV6, options, (fd) => {

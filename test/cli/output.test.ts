@@ -35,6 +35,7 @@ describe('for people', () => {
     ['paths', 'b1'],
     ['locators'],
     ['identity'],
+    ['exit'],
     ['sam', 'zone'],
     ['events'],
     ['explore', 'b1'],

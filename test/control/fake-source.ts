@@ -4,6 +4,7 @@ import type {
   ContextReplyJson,
   DoneJson,
   EventJson,
+  ExitJson,
   IdentitiesJson,
   LocatorJson,
   PathJson,
@@ -241,6 +242,35 @@ export class FakeSource implements ControlSource {
           parameters: 'aabb',
         })),
       })),
+    };
+  }
+  exit(): ExitJson {
+    const uplink = (name: string, n: number): ExitJson['uplinks'][number] => ({
+      name,
+      interface: `wan${n}`,
+      state: n === 0 ? 'up' : 'next-hop-silent',
+      since: before(n === 0 ? 3_600 : 12),
+      nextHop: `fe80::${n + 1}`,
+      learned: n === 0,
+      prefixes: [`2001:db8:${name.slice(-1)}::/48`],
+      sentPackets: 1_000 - n,
+      sentBytes: 100_000,
+      receivedPackets: 900,
+      receivedBytes: 90_000,
+      refusedPackets: n * 7,
+    });
+    return {
+      ...envelope,
+      router: true,
+      uplinks: [uplink('isp-a', 0), uplink('isp-b', 1)],
+      inside: [],
+      unknownSource: 'notify',
+      uplinkDown: 'notify',
+      unknownSourcePackets: 3,
+      wrongUplinkPackets: 0,
+      noticesSent: 8,
+      noticesNotSent: 2,
+      warnings: [],
     };
   }
   sam(): SamJson {

@@ -141,6 +141,29 @@ describe('mistakes', () => {
     ).toMatch(/^rehome\.toml:2: addresses\.prefix\[0\]\.prefix: .*write a \/64/);
   });
 
+  it('says what an exit router needs', () => {
+    const one = '[[exit.uplink]]\ninterface = "wan0"\nprefixes = ["2001:db8:a::/48"]\n';
+    expect(parse(MINIMAL).exit).toBeUndefined();
+    expect(parse(MINIMAL + one).exit).toMatchObject({
+      unknownSource: 'notify',
+      uplinkDown: 'notify',
+      check: 3_000,
+      inside: [],
+    });
+    expect(complaints('[exit]\ninside = []')[0]).toMatch(/exit\.uplink/);
+    expect(complaints(one + one.replace('a::', 'b::'))).toEqual([
+      'rehome.toml:5: exit.uplink[1].interface: a second uplink with the name wan0; write the name of the interface towards the provider, e.g. "wan0"',
+    ]);
+    expect(complaints(one + one.replace('wan0', 'wan1'))[0]).toMatch(
+      /exit\.uplink\[1\]\.prefixes\[0\]: 2001:db8:a::\/48 is of the uplink wan0 already/,
+    );
+    expect(complaints(one.replace('["2001:db8:a::/48"]', '[]'))[0]).toMatch(/at least 1/);
+    expect(complaints(one.replace('2001:db8:a::/48', '::/0'))[0]).toMatch(/belongs to no provider/);
+    expect(complaints(`[exit]\ncheck = "1ms"\n${one}`)[0]).toMatch(/out of range/);
+    const text = `${MINIMAL}shim6 = false\n[exit]\ncheck = "1s"\ninside = ["lan0"]\nunknown_source = "drop"\n${one}next_hop = "fe80::1"\n`;
+    expect(parse(toToml(parse(text)))).toEqual(parse(text));
+  });
+
   const CASES: [string, string, string][] = [
     [
       'an unknown key',

@@ -5,6 +5,7 @@ import { ControlClient } from '../../src/control/client.js';
 import { systemClock } from '../../src/daemon/clock.js';
 import { loadConfig } from '../../src/daemon/config.js';
 import { Daemon } from '../../src/daemon/daemon.js';
+import type { ExitConfig } from '../../src/daemon/exit/config.js';
 import type { HostAddress } from '../../src/daemon/locators.js';
 import { takeLock } from '../../src/daemon/lock.js';
 import { createLog } from '../../src/daemon/log.js';
@@ -45,6 +46,8 @@ export class MemoryHost {
     now: () => systemClock().now(),
     onChange: () => this.#announce(this.addresses),
   });
+  /** What the daemon wanted to be an exit router with. */
+  exitConfig: ExitConfig | undefined;
   bound: ReadonlySet<Address> = new Set();
   dataPath: MemoryDataPath | undefined;
   daemon: Daemon | undefined;
@@ -141,6 +144,10 @@ export class MemoryHost {
       controlAddresses: () => this.control,
       boundAddresses: () => this.bound,
       connectedPairs: () => [],
+      openExit: (config) => {
+        this.exitConfig = config;
+        return undefined;
+      },
       openSam: () => {
         throw new Error('no zones in memory');
       },

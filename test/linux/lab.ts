@@ -32,8 +32,11 @@ export interface End {
   readonly address: string;
 }
 
-/** A veth pair between two namespaces, each end up with a /64 address, no DAD, no link-local address. */
-export function wire(a: End, b: End): void {
+/**
+ * A veth pair between two namespaces, each end up with a /64 address, no DAD; no link-local address unless `linkLocal`
+ * (routers need one to ask for neighbours on behalf of others).
+ */
+export function wire(a: End, b: End, linkLocal = false): void {
   const fd = openNamespace(b.namespace);
   const nla = new Rtnetlink(a.namespace);
   const nlb = new Rtnetlink(b.namespace);
@@ -44,7 +47,7 @@ export function wire(a: End, b: End): void {
     [nlb, b],
   ] as const) {
     const index = nl.index(end.name);
-    nl.setLink(index, { addressGeneration: 'none' });
+    if (!linkLocal) nl.setLink(index, { addressGeneration: 'none' });
     nl.setLink(index, { up: true });
     nl.addAddress({
       address: parseAddress(end.address),

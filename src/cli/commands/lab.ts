@@ -12,9 +12,20 @@ Examples:
   rehome lab failover --break 16          leave 2 of 18 one-way paths
   rehome lab failover --traffic iperf3 --out out/
   rehome lab run exploration --out out/   figure 5 of the paper with real hosts, the simulator's curve behind
+  rehome lab sam                          a site with two providers: plain routing, [exit], SAM, and a dead provider
+  rehome lab sam --figure 1               zones in zones, three levels, and a renumbering in the middle
   rehome lab shell A                      a shell in host A; in another terminal:
   rehome lab cut current                  ... cut what is in use (also a1>b2, a1<>b2, a1, all)
   rehome lab restore all`;
+
+interface SamOptions {
+  readonly figure: string;
+  readonly identity: 'none' | 'hba';
+  readonly seed: string;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly memory?: boolean;
+}
 
 const breakKind = (text: string): 'current' | 'both' | 'one-way' | number => {
   if (text === 'current' || text === 'both' || text === 'one-way') return text;
@@ -86,6 +97,31 @@ export const registerLab: Register = (program, io) => {
     .action(async (options) => {
       const { failover } = await import('../../lab/commands/failover.js');
       process.exitCode = await failover(options, io);
+    });
+
+  lab
+    .command('sam')
+    .description('zones with local addresses: each packet out by the gateway it belongs to')
+    .addOption(
+      new Option('--figure <n>', 'of draft-despres-sam-03: 7, a site; 1, a hierarchy of zones')
+        .choices(['7', '1'])
+        .default('7'),
+    )
+    .addOption(
+      new Option(
+        '--identity <kind>',
+        'how the hosts of figure 7 prove their locators; none: with the numbers of the draft',
+      )
+        .choices(['none', 'hba'])
+        .default('none'),
+    )
+    .option('--seed <text>', 'of what is sent, and in memory of everything', '1')
+    .option('--out <dir>', 'write report.json and packets.pcapng there')
+    .option('--json', 'print the report as JSON and nothing else')
+    .option('--memory', 'in memory, as without root')
+    .action(async ({ figure, ...options }: SamOptions) => {
+      const { sam } = await import('../../lab/commands/sam.js');
+      process.exitCode = await sam({ ...options, figure: figure === '1' ? 1 : 7 }, io);
     });
 
   networkOptions(lab.command('up'))

@@ -14,6 +14,8 @@ const AT_START = [
   'force_insecure',
   'state_dir',
   'addresses.',
+  'shim6',
+  'exit.',
   'sam.role',
   'sam.device',
   'sam.link',

@@ -2,6 +2,7 @@ import { stringify } from 'smol-toml';
 import { HBA_MAX_SEC } from '../../identity/hba.js';
 import { formatPrefix } from '../../wire/prefix.js';
 import type { DaemonConfig } from '../config.js';
+import type { ExitConfig } from '../exit/config.js';
 import { formatDuration } from './duration.js';
 import { samToFile } from './sam.js';
 import { TIMER_KEYS } from './timers.js';
@@ -28,6 +29,7 @@ export function toFile(config: DaemonConfig): Record<string, unknown> {
     },
     interfaces: config.interfaces.length > 0 ? config.interfaces : undefined,
     prefixes: config.prefixes.length > 0 ? config.prefixes.map(formatPrefix) : undefined,
+    shim6: config.shim6,
     max_contexts: engine.maxContexts,
     deliver_all_icmp: engine.deliverAllIcmp,
     protect: { prefixes: engine.protect.map(formatPrefix) },
@@ -50,6 +52,7 @@ export function toFile(config: DaemonConfig): Record<string, unknown> {
         return [t.key, t.kind === 'duration' ? formatDuration(value) : value];
       }),
     ),
+    ...(config.exit === undefined ? {} : { exit: exitToFile(config.exit) }),
     control: {
       socket: config.control.socket,
       group: config.control.group,
@@ -62,6 +65,19 @@ export function toFile(config: DaemonConfig): Record<string, unknown> {
     locator: config.locators.map((l) => ({ ...l, prefix: formatPrefix(l.prefix) })),
   };
 }
+
+const exitToFile = (exit: ExitConfig): Record<string, unknown> => ({
+  inside: exit.inside,
+  unknown_source: exit.unknownSource,
+  uplink_down: exit.uplinkDown,
+  check: formatDuration(exit.check),
+  uplink: exit.uplinks.map(({ name, interface: on, nextHop, prefixes }) => ({
+    name,
+    interface: on,
+    ...(nextHop === undefined ? {} : { next_hop: nextHop }),
+    prefixes: prefixes.map(formatPrefix),
+  })),
+});
 
 /** The effective configuration as TOML. */
 export const toToml = (config: DaemonConfig): string => `${stringify(toFile(config))}\n`;

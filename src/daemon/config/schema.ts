@@ -3,7 +3,8 @@ import { HBA_MAX_SEC } from '../../identity/hba.js';
 import { isStrategy, STRATEGY_NAMES } from '../../reap/strategy/index.js';
 import { parseAddress } from '../../wire/address.js';
 import { RehomeError } from '../../wire/errors.js';
-import { parsePrefix, type Prefix } from '../../wire/prefix.js';
+import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.js';
+import { EXIT_MOST } from '../../dataplane/exit/layout.js';
 import { IDENTITY_KINDS } from '../identity/record.js';
 import { parseDuration } from './duration.js';
 import { SAM_WANTS, samSchema } from './sam.js';
@@ -31,6 +32,7 @@ export const WANTS: Readonly<Record<string, string>> = {
     'write the name of the interface that the prefix is on, e.g. "eth0"',
   interfaces: 'write a list of interface names, e.g. ["eth0", "wlan0"]',
   prefixes: 'write a list of IPv6 prefixes, e.g. ["2001:db8:a1::/48"]',
+  shim6: 'write true, or false on a router that only forwards',
   max_contexts: 'write a whole number from 1 to 65536',
   deliver_all_icmp: 'write true or false',
   names: 'write prefixes and short names, e.g. "2001:db8:a1::/48" = "a1"',
@@ -53,6 +55,16 @@ export const WANTS: Readonly<Record<string, string>> = {
   'locator.priority': 'write a whole number from 0 (best) to 255',
   'locator.weight': 'write a whole number from 0 to 255',
   'locator.transient': 'write true or false',
+  exit: 'write [exit] and one [[exit.uplink]] table for each provider; see docs/config.md',
+  'exit.inside': 'write a list of interface names, e.g. ["lan0"]',
+  'exit.unknown_source': 'write "notify" (ICMPv6 code 5 to the sender) or "drop"',
+  'exit.uplink_down': 'write "notify" (ICMPv6 "no route" to the sender) or "drop"',
+  'exit.check': 'write a duration, e.g. "3s"',
+  'exit.uplink': 'write one [[exit.uplink]] table for each provider; see docs/config.md',
+  'exit.uplink.name': 'write a short name, e.g. "isp-a"',
+  'exit.uplink.interface': 'write the name of the interface towards the provider, e.g. "wan0"',
+  'exit.uplink.next_hop': 'write the IPv6 address of the provider\'s router, e.g. "fe80::1"',
+  'exit.uplink.prefixes': 'write what the provider has given, e.g. ["2001:db8:a::/48"]',
   control: 'write a table with socket, group and mode',
   'control.socket': 'write an absolute path of at most 107 octets, e.g. "/run/rehome/control.sock"',
   'control.group': 'write the name of a group, e.g. "rehome"',
@@ -171,6 +183,60 @@ const addresses = z
       });
   });
 
+/** How often next hops may be asked, milliseconds. */
+const CHECK = { from: 100, to: 60_000 } as const;
+
+const exit = z
+  .strictObject({
+    inside: z.array(interfaceName).optional(),
+    unknown_source: z.enum(['notify', 'drop']).optional(),
+    uplink_down: z.enum(['notify', 'drop']).optional(),
+    check: duration
+      .refine((v) => v >= CHECK.from && v <= CHECK.to, {
+        message: `out of range (${CHECK.from} ms to ${CHECK.to / 1_000} s)`,
+      })
+      .optional(),
+    uplink: z
+      .array(
+        z.strictObject({
+          name: z
+            .string()
+            .regex(/^[^\s]{1,16}$/, 'not a short name')
+            .optional(),
+          interface: interfaceName,
+          next_hop: z.string().transform(parsed(parseAddress)).optional(),
+          prefixes: z
+            .array(prefix.refine((p) => p.length > 0, 'everything belongs to no provider'))
+            .min(1),
+        }),
+      )
+      .min(1)
+      .max(EXIT_MOST.uplinks),
+  })
+  .superRefine((value, context) => {
+    const issue = (message: string, at: (string | number)[]): void =>
+      context.addIssue({ code: 'custom', message, path: ['uplink', ...at] });
+    const names = new Set<string>();
+    const prefixes = new Map<string, string>();
+    value.uplink.forEach((uplink, i) => {
+      const name = uplink.name ?? uplink.interface;
+      if (names.has(name))
+        issue(`a second uplink with the name ${name}`, [
+          i,
+          uplink.name === undefined ? 'interface' : 'name',
+        ]);
+      names.add(name);
+      uplink.prefixes.forEach((p, at) => {
+        const other = prefixes.get(formatPrefix(p));
+        if (other !== undefined)
+          issue(`${formatPrefix(p)} is of the uplink ${other} already`, [i, 'prefixes', at]);
+        prefixes.set(formatPrefix(p), name);
+      });
+    });
+    if (prefixes.size > EXIT_MOST.prefixes)
+      issue(`more than ${EXIT_MOST.prefixes} prefixes in all`, []);
+  });
+
 /** The file as written; `config.ts` fills in what is not there. Durations come out in milliseconds. */
 export const FileSchema = z.strictObject({
   profile: z.enum(['fast', 'rfc', 'paper']).optional(),
@@ -182,6 +248,7 @@ export const FileSchema = z.strictObject({
   addresses: addresses.optional(),
   interfaces: z.array(interfaceName).optional(),
   prefixes: z.array(prefix).optional(),
+  shim6: z.boolean().optional(),
   max_contexts: z.int().min(1).max(65_536).optional(),
   deliver_all_icmp: z.boolean().optional(),
   names: names.optional(),
@@ -210,6 +277,7 @@ export const FileSchema = z.strictObject({
       }),
     )
     .optional(),
+  exit: exit.optional(),
   control: control.optional(),
   log: z
     .strictObject({

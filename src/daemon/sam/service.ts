@@ -21,11 +21,12 @@ import type {
 } from '../../sam/types.js';
 import { addressFromBytes, addressToBytes } from '../../wire/address.js';
 import type { Prefix } from '../../wire/prefix.js';
-import { addMs, type Millis, type RandomSource } from '../../wire/units.js';
+import type { Millis, RandomSource } from '../../wire/units.js';
 import type { Clock, Timer } from '../clock.js';
 import type { SamDaemonConfig } from '../config/sam.js';
 import { FOREVER_SECONDS } from '../world.js';
 import { SamAnswers } from './answers.js';
+import { leasesOf, usableLeases } from './leases.js';
 import { linksNow, refuseLinks, type LinksNow } from './links.js';
 
 export interface SamServiceOptions {
@@ -119,7 +120,7 @@ export class SamService {
   #begin(): void {
     this.#attachLinks();
     this.#attachProviders();
-    this.#signature = signatureOf(this.#links, this.#providers);
+    this.#signature = this.#signatureOf(this.#links);
     // Effects are carried out one by one: what fails here is a failed start.
     this.#act(this.#engine.tick(this.#o.clock.now()));
     this.#schedule();
@@ -138,7 +139,7 @@ export class SamService {
     this.#given = providers;
     this.#leases = leasesOf(providers, now);
     this.#attachProviders();
-    this.#act(this.#engine.setProviders(this.#leases, now));
+    this.#act(this.#engine.setProviders(this.#givenPrefixes(), now));
     this.#schedule();
   }
 
@@ -178,11 +179,15 @@ export class SamService {
     const { config, provable } = this.#o;
     return {
       zones: this.#links.zones,
-      providers: this.#leases,
+      providers: this.#givenPrefixes(),
       routerLifetime: config.routerLifetime,
       provable,
       sequence: Math.floor(Date.now() / 1_000),
     };
+  }
+
+  #givenPrefixes(): readonly ProviderPrefix[] {
+    return usableLeases(this.#leases, this.#given, this.#netlink.links(), this.#o.clock.now());
   }
 
   #providerLinks(): ProviderLink[] {
@@ -212,6 +217,12 @@ export class SamService {
     this.#providers = next;
   }
 
+  /** Differs when there is something to do. */
+  #signatureOf(links: LinksNow): string {
+    const usable = this.#givenPrefixes().map((p, i) => p === this.#leases[i]);
+    return signatureOf(links, this.#providerLinks(), usable);
+  }
+
   #changedSoon(): void {
     this.#gather ??= setTimeout(() => {
       this.#gather = undefined;
@@ -224,7 +235,7 @@ export class SamService {
     if (this.#closed) return;
     const next = this.#readLinks();
     this.#links = next;
-    const signature = signatureOf(next, this.#providerLinks());
+    const signature = this.#signatureOf(next);
     if (signature === this.#signature) return;
     this.#signature = signature;
     this.#device.setMtu(next.deviceMtu);
@@ -359,19 +370,16 @@ export class SamService {
   }
 }
 
-const leasesOf = (given: SamDaemonConfig['providers'], now: Millis): ProviderPrefix[] =>
-  given.map(({ prefix, preferred, valid }) => ({
-    prefix,
-    ...(preferred === undefined ? {} : { preferredUntil: addMs(now, preferred) }),
-    ...(valid === undefined ? {} : { validUntil: addMs(now, valid) }),
-  }));
-
 const unique = (prefixes: readonly Prefix[]): Prefix[] => [
   ...new Map(prefixes.map((p) => [`${p.address}/${p.length}`, p])).values(),
 ];
 
-const signatureOf = ({ zones, deviceMtu }: LinksNow, providers: readonly ProviderLink[]): string =>
-  JSON.stringify([zones, deviceMtu, providers], (_key, value: unknown) =>
+const signatureOf = (
+  { zones, deviceMtu }: LinksNow,
+  providers: readonly ProviderLink[],
+  usable: readonly boolean[],
+): string =>
+  JSON.stringify([zones, deviceMtu, providers, usable], (_key, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,
   );
 

@@ -1,6 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { RehomeError } from '../../wire/errors.js';
 import { compiledScript } from '../../daemon/compiled.js';
+import type { Address } from '../../wire/address.js';
 import type { Lab } from '../lab.js';
 import { otherHost, type Host, type Uplink } from '../paths.js';
 import type { Gap, Sample } from './gap.js';
@@ -18,6 +19,17 @@ export interface BuiltinOptions {
   readonly destination?: Uplink;
   readonly port?: number;
   readonly sampleMs?: number;
+}
+
+/** Starts programs in nodes of a lab. */
+export interface Spawner<N extends string> {
+  spawn(node: N, command: string, args: readonly string[], options?: SpawnOptions): ChildProcess;
+}
+
+/** A node, and the address that its program uses. */
+export interface TrafficEnd<N extends string> {
+  readonly node: N;
+  readonly address: Address;
 }
 
 type Of<K extends TrafficMessage['kind']> = Extract<TrafficMessage, { kind: K }>;
@@ -51,8 +63,21 @@ export class BuiltinTraffic implements Traffic {
   static async start(lab: Lab, options: BuiltinOptions): Promise<BuiltinTraffic> {
     const from = options.from ?? 'A';
     const to = otherHost(from);
-    const local = lab.address(from, options.source ?? 1);
-    const peer = lab.address(to, options.destination ?? 1);
+    return BuiltinTraffic.between(
+      lab,
+      { node: from, address: lab.address(from, options.source ?? 1) },
+      { node: to, address: lab.address(to, options.destination ?? 1) },
+      options,
+    );
+  }
+
+  /** As `start`, between any two nodes. @throws RehomeError REHOME_E_TRAFFIC */
+  static async between<N extends string>(
+    lab: Spawner<N>,
+    { node: from, address: local }: TrafficEnd<N>,
+    { node: to, address: peer }: TrafficEnd<N>,
+    options: Pick<BuiltinOptions, 'seed' | 'bytesPerSecond' | 'port' | 'sampleMs'>,
+  ): Promise<BuiltinTraffic> {
     const gaps: Gap[] = [];
     const samples: Sample[] = [];
     const receiver = run(
@@ -103,9 +128,9 @@ interface Program {
 }
 
 /** Starts one of our traffic programs in a host. */
-export function run(
-  lab: Lab,
-  host: Host,
+export function run<N extends string>(
+  lab: Spawner<N>,
+  host: N,
   script: 'sender' | 'receiver' | 'udp',
   args: readonly string[],
   onMessage: (message: TrafficMessage) => void = () => undefined,

@@ -35,6 +35,11 @@ function pump(): void {
     }
     sent += length;
     if (!socket.write(stream.next(length))) return; // goes on at 'drain'
+    if (bytesPerSecond > 0 && length < CHUNK) {
+      // Not one octet as soon as it is earned.
+      setTimeout(pump, 10);
+      return;
+    }
   }
 }
 

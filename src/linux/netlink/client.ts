@@ -61,6 +61,10 @@ export class Rtnetlink {
     this.#socket.request(link.createVeth(end, peer), `create veth ${end.name}/${peer.name}`);
   }
 
+  createBridge(name: string): void {
+    this.#socket.request(link.createBridge(name), `create bridge ${name}`);
+  }
+
   setLink(which: string | number, settings: link.LinkSettings): void {
     const index = typeof which === 'number' ? which : this.index(which);
     this.#socket.request(link.setLink(index, settings), `set link ${which}`);
@@ -155,6 +159,11 @@ export class Rtnetlink {
 
   setNeighbour(n: Parameters<typeof neighbour.setNeighbour>[0]): void {
     this.#socket.request(neighbour.setNeighbour(n), `set neighbour ${n.address}`);
+  }
+
+  /** Asks whether a neighbour is there; what comes of it is a neighbour event. */
+  askNeighbour(n: Parameters<typeof neighbour.askNeighbour>[0]): void {
+    this.#socket.request(neighbour.askNeighbour(n), `ask neighbour ${n.address}`);
   }
 
   deleteNeighbour(n: Parameters<typeof neighbour.deleteNeighbour>[0]): boolean {

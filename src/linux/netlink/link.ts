@@ -36,6 +36,7 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
 const IFLA_OPERSTATE = 16;
 const IFLA_LINKINFO = 18;
 const IFLA_AF_SPEC = 26;
@@ -91,6 +92,8 @@ export interface LinkSettings {
   readonly name?: string;
   /** `none`: no link-local address of its own, hence no router solicitation either. */
   readonly addressGeneration?: 'none' | 'eui64';
+  /** Makes the link a port of this bridge; 0: of none. */
+  readonly master?: number;
   /** Moves the link into the namespace of this open descriptor. */
   readonly namespaceFd?: number;
 }
@@ -120,6 +123,7 @@ function settingsBody(index: number, settings: LinkSettings): Uint8Array {
   if (settings.name !== undefined) parts.push(text(IFLA_IFNAME, settings.name));
   if (settings.mtu !== undefined) parts.push(u32(IFLA_MTU, settings.mtu));
   if (settings.mac !== undefined) parts.push(attribute(IFLA_ADDRESS, settings.mac));
+  if (settings.master !== undefined) parts.push(u32(IFLA_MASTER, settings.master));
   if (settings.namespaceFd !== undefined) parts.push(u32(IFLA_NET_NS_FD, settings.namespaceFd));
   if (settings.addressGeneration !== undefined) {
     const mode = u8(IFLA_INET6_ADDR_GEN_MODE, settings.addressGeneration === 'none' ? 1 : 0);
@@ -168,6 +172,13 @@ export const createVeth = (end: VethEnd, peer: VethEnd): NetlinkRequest => ({
       nested(INFO_DATA, attribute(VETH_INFO_PEER, settingsBody(0, peer))),
     ),
   ),
+});
+
+/** A bridge without ports, which learns and forwards at once (no spanning tree). */
+export const createBridge = (name: string): NetlinkRequest => ({
+  type: RTM_NEWLINK,
+  flags: NLM_F_CREATE | NLM_F_EXCL,
+  payload: concat(settingsBody(0, { name }), nested(IFLA_LINKINFO, text(INFO_KIND, 'bridge'))),
 });
 
 export const deleteLink = (index: number): NetlinkRequest => ({

@@ -22,6 +22,7 @@ import {
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NTF_ROUTER = 0x80;
+const NTF_USE = 0x01;
 
 /** NUD states; `failed`: Neighbor Unreachability Detection gave up (RFC 4861 §7.3). */
 const STATES = {
@@ -73,6 +74,24 @@ export const setNeighbour = (n: {
     attribute(NDA_LLADDR, n.mac),
   ),
 });
+
+/**
+ * Makes the kernel ask whether a neighbour is there (RFC 4861 §7.2, §7.3). `known`: with a solicitation to the address
+ * that it has; else as if a packet were waiting for it.
+ */
+export const askNeighbour = (n: {
+  readonly address: Address;
+  readonly index: number;
+  readonly known: boolean;
+}): NetlinkRequest => {
+  const fixed = header(n.index, n.known ? STATES.probe : 0);
+  fixed[10] = n.known ? 0 : NTF_USE;
+  return {
+    type: RTM_NEWNEIGH,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    payload: concat(fixed, addressAttribute(NDA_DST, n.address)),
+  };
+};
 
 export const deleteNeighbour = (n: {
   readonly address: Address;

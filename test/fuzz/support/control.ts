@@ -32,6 +32,7 @@ export function controlSource(): EngineControlSource {
       dataPath: () => ({ name: 'memory', counters: {} }),
       config: () => CONFIG,
       identity: () => undefined,
+      exit: () => undefined,
       sam: () => undefined,
       addresses: () => [],
       reload: () => ({ done: 'reloaded', changed: [], warnings: [], contexts: 0 }),

@@ -122,6 +122,7 @@ const forwarding = (state: () => Running): ControlSource => ({
   paths: (peer) => state().source.paths(peer),
   locators: () => state().source.locators(),
   identity: () => state().source.identity(),
+  exit: () => state().source.exit(),
   sam: () => state().source.sam(),
   events: (since) => state().source.events(since),
   explore: (peer) => state().source.explore(peer),

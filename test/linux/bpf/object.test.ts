@@ -15,12 +15,12 @@ if (!clang) process.stderr.write('skipped: no clang-14 (apt-get install clang-14
 
 describe('bpf/rehome.o', () => {
   it.skipIf(!clang)(
-    'is what bpf/build.sh makes of bpf/rehome.bpf.c, byte for byte, and so is sam.o',
+    'is what bpf/build.sh makes of bpf/rehome.bpf.c, byte for byte, and so are the others',
     () => {
       const directory = mkdtempSync(join(tmpdir(), 'rehome-bpf-'));
       try {
         execFileSync('sh', [join(root, 'bpf/build.sh'), directory]);
-        for (const name of ['rehome', 'sam']) {
+        for (const name of ['rehome', 'sam', 'exit']) {
           expect(readFileSync(join(directory, `${name}.o`)).equals(object(name)), name).toBe(true);
         }
       } finally {
