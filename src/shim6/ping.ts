@@ -4,13 +4,14 @@ import type { Millis } from '../wire/units.js';
 import type { Contacted } from './context.js';
 import type { Core, Received } from './core.js';
 
-/** Pings that may still be answered; the oldest is forgotten first. */
+/** Pings that may still be answered, or answered again; the oldest is forgotten first. */
 const OUTSTANDING = 4_096;
 
 interface Ping {
   readonly context: number;
   readonly pair: LocatorPair;
   readonly at: Millis;
+  answered: boolean;
 }
 
 /**
@@ -26,7 +27,12 @@ export class Pings {
     while (this.#outstanding.has(requestNonce) || requestNonce === context.s.update?.nonce) {
       requestNonce = core.random.uint32();
     }
-    this.#outstanding.set(requestNonce, { context: context.id, pair, at: core.now });
+    this.#outstanding.set(requestNonce, {
+      context: context.id,
+      pair,
+      at: core.now,
+      answered: false,
+    });
     if (this.#outstanding.size > OUTSTANDING) {
       const oldest = this.#outstanding.keys().next();
       if (!oldest.done) this.#outstanding.delete(oldest.value);
@@ -41,15 +47,19 @@ export class Pings {
     });
   }
 
-  /** The pair that was asked about and the milliseconds it took; undefined: no answer to a ping. */
+  /**
+   * The pair that was asked about and the milliseconds it took; `again`: the answer over the other pair, which is no news
+   * of any; undefined: no answer to a ping.
+   */
   answered(
     core: Core,
     context: Contacted,
     { message }: Received<UpdateAcknowledgement>,
-  ): { readonly pair: LocatorPair; readonly rtt: number } | undefined {
+  ): { readonly pair: LocatorPair; readonly rtt: number } | 'again' | undefined {
     const ping = this.#outstanding.get(message.requestNonce);
     if (ping?.context !== context.id) return undefined;
-    this.#outstanding.delete(message.requestNonce);
+    if (ping.answered) return 'again';
+    ping.answered = true;
     core.count('pings-answered');
     return { pair: ping.pair, rtt: core.now - ping.at };
   }

@@ -127,6 +127,7 @@ export function onUpdateAcknowledgement(
   received: Received<UpdateAcknowledgement>,
 ): void {
   const pong = core.pings.answered(core, context, received);
+  if (pong === 'again') return;
   if (pong) return core.listener.pong(context, pong.pair, pong.rtt);
   core.listener.controlReceived(context);
   const update = context.s.update;

@@ -20,8 +20,8 @@ export function orderBy(
   const decorated = shuffled(pairs, random).map((p) => ({ p, values: keys.map((key) => key(p)) }));
   decorated.sort((a, b) => {
     for (const [i, value] of a.values.entries()) {
-      const difference = value - (b.values[i] ?? 0);
-      if (difference !== 0) return difference;
+      const other = b.values[i] ?? 0;
+      if (value !== other) return value < other ? -1 : 1; // two infinities have no difference
     }
     return 0;
   });

@@ -1,0 +1,154 @@
+import { exitOf, siteOf, type Blame } from '../../src/policy/fate.js';
+import { samePair, type LocatorPair } from '../../src/wire/address.js';
+
+interface Suspicion {
+  asking: boolean;
+  failed: boolean;
+  silence: number;
+}
+interface Group {
+  readonly begun: number;
+  heardAt: number;
+  silence: number;
+  readonly parts: Map<number, string>;
+  readonly suspects: Map<number, Suspicion>;
+  /** Which life of a member was heard in which window. */
+  readonly heard: { readonly life: number; readonly window: number }[];
+}
+
+const ENOUGH = 3;
+const LEADERS = 3;
+const WINDOW = 5_000;
+
+/** `Fate` without a single counter: everything is counted anew when it is asked for. */
+export class FateModel {
+  readonly members = new Map<number, { readonly pair: LocatorPair; readonly life: number }>();
+  readonly #groups = new Map<string, Group>();
+  #lives = 0;
+
+  place(id: number, pair: LocatorPair, now: number): void {
+    const old = this.members.get(id);
+    if (old && samePair(old.pair, pair)) return;
+    this.remove(id);
+    this.members.set(id, { pair, life: this.#lives++ });
+    const { exit, site } = keys(pair);
+    for (const [key, part] of [
+      [exit, siteOf(pair.peer)],
+      [site, pair.peer],
+    ] as const) {
+      const fresh = {
+        begun: now,
+        heardAt: now,
+        silence: 0,
+        parts: new Map<number, string>(),
+        suspects: new Map<number, Suspicion>(),
+        heard: [],
+      };
+      const group = this.#groups.get(key) ?? fresh;
+      group.parts.set(id, part);
+      this.#groups.set(key, group);
+    }
+  }
+
+  remove(id: number): void {
+    for (const group of this.#of(id)) {
+      group.parts.delete(id);
+      group.suspects.delete(id);
+    }
+    for (const [key, group] of this.#groups) if (group.parts.size === 0) this.#groups.delete(key);
+    this.members.delete(id);
+  }
+
+  siblings(id: number): number[] {
+    const own = this.members.get(id);
+    if (!own) return [];
+    return [...this.members].flatMap(([other, { pair }]) =>
+      other !== id && samePair(pair, own.pair) ? other : [],
+    );
+  }
+
+  heard(id: number, now: number): void {
+    for (const group of this.#of(id)) {
+      group.suspects.delete(id);
+      group.silence++;
+      group.heardAt = now;
+      const life = this.members.get(id)?.life ?? -1;
+      group.heard.push({ life, window: Math.floor((now - group.begun) / WINDOW) });
+    }
+  }
+
+  calm(id: number): void {
+    for (const group of this.#of(id)) group.suspects.delete(id);
+  }
+
+  suspect(id: number, forAll: boolean): boolean {
+    const [exit] = this.#of(id);
+    if (!exit) return true;
+    const asking = (other: number): boolean => exit.suspects.get(other)?.asking === true;
+    const free = [...exit.parts.keys()].filter(asking).length < LEADERS;
+    const leads = forAll || (free && ![id, ...this.siblings(id)].some(asking));
+    this.inTrouble(id, leads);
+    return leads;
+  }
+
+  inTrouble(id: number, asking = false): void {
+    for (const g of this.#of(id)) {
+      g.suspects.set(id, { asking, failed: false, silence: g.silence });
+    }
+  }
+
+  failed(id: number, askedAt: number): void {
+    for (const group of this.#of(id)) {
+      const suspect = group.suspects.get(id);
+      if (!suspect) continue;
+      suspect.asking = false;
+      if (suspect.silence === group.silence || askedAt >= group.heardAt) {
+        suspect.silence = group.silence;
+        suspect.failed = true;
+      }
+    }
+  }
+
+  blame(id: number): Blame {
+    const [exit, site] = this.#of(id);
+    if (!exit || !site) return { of: 'pair' };
+    if (silent(exit) === 'yes') return { of: 'exit', members: [...exit.parts.keys()] };
+    if (silent(site) === 'yes') {
+      const of = exit.parts.size === site.parts.size ? 'both' : 'site';
+      return { of, members: [...site.parts.keys()] };
+    }
+    return [silent(exit), silent(site)].includes('open') ? { of: 'open' } : { of: 'pair' };
+  }
+
+  /** Of our exit, or of the peer's site. */
+  trouble(pair: LocatorPair, what: 'exit' | 'site', now: number): number {
+    const group = this.#groups.get(keys(pair)[what]);
+    if (!group) return 0;
+    const { suspects, parts, heard, begun } = group;
+    if (new Set([...suspects.keys()].map((id) => parts.get(id))).size < 2) return 0;
+    const window = Math.floor((now - begun) / WINDOW);
+    const active = [window - 1, window].map(
+      (wanted) => new Set(heard.flatMap((h) => (h.window === wanted ? h.life : []))).size,
+    );
+    return suspects.size / Math.max(...active, suspects.size);
+  }
+
+  #of(id: number): Group[] {
+    const member = this.members.get(id);
+    if (!member) return [];
+    const { exit, site } = keys(member.pair);
+    return [exit, site].flatMap((key) => this.#groups.get(key) ?? []);
+  }
+}
+
+const keys = ({ local, peer }: LocatorPair): { readonly exit: string; readonly site: string } => ({
+  exit: exitOf(local),
+  site: `${exitOf(local)}>${siteOf(peer)}`,
+});
+
+function silent({ suspects, parts, silence }: Group): 'yes' | 'no' | 'open' {
+  const now = [...suspects].filter(([, s]) => s.silence === silence);
+  if (new Set(now.map(([id]) => parts.get(id))).size < ENOUGH) return 'no';
+  if (now.filter(([, s]) => s.failed).length >= ENOUGH) return 'yes';
+  return [...suspects.values()].some((s) => s.asking) ? 'open' : 'no';
+}
