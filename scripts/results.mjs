@@ -71,7 +71,8 @@ control (issue 4) has to beat.`,
     overrides: { profile: 'fast' },
     heading: 'Exploration with profile `fast`',
     text: `The same failures. Hosts know the order of pairs before the failure, and try every pair once before they slow down
-([fast.md](fast.md)). Pings are what a host asks before it believes a silence; there are three of them for each host that notices.`,
+([fast.md](fast.md)). Pings are three for each host that notices, before it believes the silence, and what is still being measured two
+seconds after the context came into being.`,
   },
   {
     scenario: 'selection',

@@ -25,12 +25,21 @@ describe('rehome sim list', () => {
       'detection',
       'storm',
       'asymmetric',
+      'detection-fast',
+      'storm-fast',
+      'server',
     ]) {
       expect(out).toMatch(new RegExp(`^${name} `, 'm'));
     }
-    const json = JSON.parse((await cli(['sim', 'list', '--json'])).out) as { trials: number }[];
-    expect(json).toHaveLength(6);
-    expect(json[1]).toMatchObject({ name: 'exploration', profile: 'paper', trials: 3_200 });
+    const json = JSON.parse((await cli(['sim', 'list', '--json'])).out) as { name: string }[];
+    expect(json).toHaveLength(9);
+    const of = (name: string): unknown => json.find((row) => row.name === name);
+    expect(of('exploration')).toMatchObject({
+      profile: 'paper',
+      strategy: 'shuffle',
+      trials: 3_200,
+    });
+    expect(of('server')).toMatchObject({ profile: 'fast', strategy: 'informed' });
   });
 });
 

@@ -1,3 +1,4 @@
+import { PROFILE_STRATEGIES } from '../../reap/constants.js';
 import { bind } from '../experiments/index.js';
 import { builtInScenarios, loadScenario } from '../scenario/load.js';
 import type { SimIo } from './io.js';
@@ -9,7 +10,11 @@ export function list(choice: { readonly json?: boolean }, io: SimIo): void {
     const trials = bind(scenario)
       .units()
       .reduce((sum, { first, last }) => sum + last - first + 1, 0);
-    const { title = scenario.experiment, profile, strategy } = scenario;
+    const {
+      title = scenario.experiment,
+      profile,
+      strategy = PROFILE_STRATEGIES[profile],
+    } = scenario;
     return { name, title, profile, strategy, trials, file };
   });
   if (choice.json === true) {
