@@ -163,8 +163,8 @@ export class Reap {
   /** §6.7 to §6.9. `arrival` is the pair the probe came over, from our side. */
   probeReceived(probe: Probe, arrival: LocatorPair, now: Millis): void {
     this.stats.probesReceived++;
-    const outdated = this.#isOutdated(probe);
-    if (outdated) return this.#log.heardLate(probe, arrival, now);
+    const settled = this.#state === 'operational' && this.#rules.choice !== 'first-heard';
+    if (settled && this.#log.isOutdated(probe)) return this.#log.heardLate(probe, arrival, now);
     // Begins first: what it forgets are probes of an earlier exploration, not this one.
     if (probe.state === 'exploring' && this.#state === 'operational') this.#begin(undefined, now);
     const own = probe.sent[0];
@@ -282,18 +282,6 @@ export class Reap {
     const e = this.#exploration;
     if (!e || this.#rules.pace !== 'sweep') return;
     if (e.sweepAnew(now, this.#state === 'inboundOk') && e.probesSent > 0) this.#pace(e, now);
-  }
-
-  /** A probe that its sender had sent before it said that all is well (docs/decisions/0014-fast.md). */
-  #isOutdated(probe: Probe): boolean {
-    const own = probe.sent[0];
-    return (
-      this.#state === 'operational' &&
-      probe.state !== 'operational' &&
-      this.#rules.choice !== 'first-heard' &&
-      own !== undefined &&
-      this.#log.isSettled(own.nonce)
-    );
   }
 
   #begin(detection: number | undefined, now: Millis): void {

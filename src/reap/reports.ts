@@ -77,8 +77,9 @@ export class ProbeLog {
       this.#settled.delete(nonce);
     }
   }
-  isSettled(nonce: number): boolean {
-    return this.#settled.has(nonce);
+  /** A probe that its sender had sent before it said that all is well (docs/decisions/0014-fast.md). */
+  isOutdated({ state, sent: [own] }: Probe): boolean {
+    return state !== 'operational' && own !== undefined && this.#settled.has(own.nonce);
   }
   /** A probe arrived that is old news: only that its pair works is not. */
   heardLate({ sent }: Probe, arrival: LocatorPair, now: Millis): void {

@@ -1,59 +1,38 @@
-import type { ContextView, EngineConfig } from '../engine/types.js';
-import { PROBE_BUDGET } from '../policy/probe-budget.js';
-import { recoveryBound } from '../reap/bound.js';
-import { PROFILE_STRATEGIES, REAP_PROFILES, type ReapProfileName } from '../reap/constants.js';
+import type { ContextView } from '../engine/types.js';
 import type { Address } from '../wire/address.js';
 import { addMs, ms, type Millis } from '../wire/units.js';
 import { requestStream, type DatagramStream } from './apps/datagrams.js';
+import {
+  historyBound,
+  historyConfig,
+  IDLE_TEARDOWN,
+  INTERVAL,
+  weather,
+  type HistoryOptions,
+  type HistoryResult,
+} from './history-setup.js';
 import { isExpected, mine, theirs } from './history-views.js';
 import type { SimHost } from './host.js';
-import type { PathSettings } from './network.js';
 import type { SeededRandom } from './random.js';
-import { simAddress, simConfig, World } from './world.js';
+import { simAddress, World } from './world.js';
 
-/**
- * One random life of two hosts: traffic, loss, duplication, reordering, cuts, crashes, renumbering, both establishing at
- * once; then peace, and the question whether everything that can still talk does, and whether both ends agree.
- */
-export interface HistoryOptions {
-  readonly seed: string;
-  /** Undefined: one of those that follow the RFC. */
-  readonly profile?: ReapProfileName;
-  /**
-   * `anything` (default), or `paths`: only the network misbehaves, and where both ends know each other the bound of
-   * docs/fast.md holds.
-   */
-  readonly kind?: 'anything' | 'paths';
-  /** Told every action, engine event and verdict; for reading a failed history. */
-  readonly trace?: (line: string) => void;
-}
+export type { HistoryOptions, HistoryResult } from './history-setup.js';
 
-export interface HistoryResult {
-  readonly seed: string;
-  /** Broken invariants in words; empty: all held. */
-  readonly problems: readonly string[];
-  readonly packets: number;
-  readonly recoveries: number;
-  readonly established: number;
-  /** Virtual milliseconds from peace to payload flowing in every direction. */
-  readonly healedAfter: number | undefined;
-  /** What that may be at most; undefined: no bound is claimed. */
-  readonly bound: number | undefined;
-}
-
-const [STORM, INTERVAL] = [40_000, 1_000];
+const STORM = 40_000;
 /** Looked at once an interval, and a stream has to flow for as long to be seen to. */
 const RESOLUTION = 2 * INTERVAL;
-/** Milliseconds one way. */
-const SLOWEST = 120;
 /** A backed-off exploration tries nine pairs a minute apart, twice if a host begins anew. */
 const PATIENCE = 1_800_000;
-const [AGREEMENT, IDLE_TEARDOWN] = [600_000, 300_000];
+const AGREEMENT = 600_000;
 
 export const runHistory = (options: HistoryOptions): HistoryResult => new History(options).run();
 
 type Action = (history: History) => string;
 
+/**
+ * One random life of two hosts: traffic, loss, duplication, reordering, cuts, crashes, renumbering, both establishing at
+ * once; then peace, and the question whether everything that can still talk does, and whether both ends agree.
+ */
 class History {
   readonly #options: HistoryOptions;
   readonly #world: World;
@@ -84,7 +63,7 @@ class History {
     });
     this.#random = this.#world.random.fork('history');
     this.#world.network.tap(() => this.#packets++);
-    const config = this.#config();
+    const config = historyConfig(this.#random, this.#options.profile);
     const many = this.#pathsOnly ? [1, 2, 3, 4] : [1, 2, 2, 3, 3];
     const count = (): number => this.#random.pick(many);
     this.#hosts = [
@@ -92,7 +71,7 @@ class History {
       this.#world.addHost('B', count(), config),
     ];
     this.#steady = [[...this.#hosts[0].locators], [...this.#hosts[1].locators]];
-    this.#world.network.configureAll(this.#weather());
+    this.#world.network.configureAll(weather(this.#random));
   }
 
   run(): HistoryResult {
@@ -121,32 +100,6 @@ class History {
 
   get #pathsOnly(): boolean {
     return this.#options.kind === 'paths';
-  }
-
-  #config(): EngineConfig {
-    const { profile = this.#random.pick(['rfc', 'paper'] as const) } = this.#options;
-    const base = simConfig(profile);
-    return {
-      ...base,
-      reap: REAP_PROFILES[profile],
-      strategy: PROFILE_STRATEGIES[profile],
-      shim6: { ...base.shim6, idleTeardown: IDLE_TEARDOWN },
-      trigger: {
-        ...base.trigger,
-        packets: this.#random.pick([1, 3, 8]),
-        outboundOnly: this.#random.chance(0.7),
-      },
-    };
-  }
-
-  #weather(): Partial<PathSettings> {
-    const r = this.#random;
-    return {
-      delay: r.between(0.5, SLOWEST),
-      jitter: r.chance(0.4) ? r.between(1, 400) : 0,
-      loss: r.chance(0.5) ? r.between(0, 0.3) : 0,
-      duplicate: r.chance(0.3) ? r.between(0, 0.3) : 0,
-    };
   }
 
   #startTraffic(): void {
@@ -215,9 +168,9 @@ class History {
     return 'mended about half of the paths';
   }
   storm(): string {
-    const weather = this.#weather();
-    this.#world.network.configureAll(weather);
-    return `weather ${JSON.stringify(weather)}`;
+    const next = weather(this.#random);
+    this.#world.network.configureAll(next);
+    return `weather ${JSON.stringify(next)}`;
   }
   crash(): string {
     const host = this.#random.pick(this.#hosts);
@@ -277,7 +230,8 @@ class History {
     }
     const [a, b] = this.#steady;
     const known = this.#agreed() && this.#everyFlowHasContexts();
-    if (known && this.#pathsOnly) this.#bound = this.#boundNow();
+    if (known && this.#pathsOnly)
+      this.#bound = historyBound(this.#options.profile, this.#hosts, this.#streams.length);
     if (this.#random.chance(0.5) || !known || a.length === 0 || b.length === 0) {
       this.#trace(() => '* peace: all paths work');
       return true;
@@ -289,18 +243,6 @@ class History {
     network.configure(back.source, back.destination, { up: true });
     this.#trace(() => `* peace: only ${JSON.stringify([there, back])} work`);
     return true;
-  }
-
-  #boundNow(): number {
-    const [a, b] = this.#hosts;
-    return recoveryBound({
-      constants: REAP_PROFILES[this.#options.profile ?? 'rfc'],
-      pairs: a.locators.length * b.locators.length,
-      contexts: this.#streams.length / 2,
-      interval: INTERVAL,
-      delay: SLOWEST,
-      budget: PROBE_BUDGET.perSecond,
-    });
   }
 
   #awaitFlow(): number | undefined {
