@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HostEngine } from '../../src/engine/host.js';
+import { FAST } from '../../src/reap/constants.js';
 import { internetChecksum } from '../../src/wire/checksum.js';
 import { ms } from '../../src/wire/units.js';
 import { locator, seeded, testConfig, Wire } from '../support/engines.js';
@@ -74,14 +75,17 @@ describe('mutated packets', () => {
   }, 240_000);
 });
 
-describe('mutated packets into a live session', () => {
+describe.each([
+  ['rfc', testConfig()],
+  ['fast', testConfig({ profile: 'fast', reap: FAST, strategy: 'informed' })],
+])('mutated packets into a live session (%s)', (_profile, config) => {
   it('never moves traffic to a locator that neither host has told', () => {
     const corpus = recorded();
     const random = seeded(SEED + 1);
     const pick = (n: number): number => Math.floor(random.uniform() * n);
     const wire = new Wire();
-    const a = wire.add('A', A);
-    const b = wire.add('B', B);
+    const a = wire.add('A', A, config);
+    const b = wire.add('B', B, config);
     wire.establish(a, b);
     corpus.push(...wire.crossed.map((c) => c.packet));
     const known = { local: new Set(B), peer: new Set<string>([...A, '2001:db8:a3::1']) };
