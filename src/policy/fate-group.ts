@@ -40,9 +40,9 @@ export class FateGroup {
   #asking = 0;
   #silence = 0;
   #heardAt: Millis;
-  /** Of this silence: suspects of each part, and how many asked in vain. */
+  /** Of this silence: suspects of each part, and those that asked in vain. */
   readonly #parts = new Map<string, number>();
-  #failed = 0;
+  readonly #failed = new Map<string, number>();
   #window = 0;
   /** Members and packets heard in the window before and in this one. */
   #active: [number, number] = [0, 0];
@@ -88,7 +88,7 @@ export class FateGroup {
     this.#alarmed = false;
     this.#silence++;
     this.#parts.clear();
-    this.#failed = 0;
+    this.#failed.clear();
     this.#packets[1] += packets;
     if (member.window === this.#window) return;
     member.window = this.#window;
@@ -119,7 +119,7 @@ export class FateGroup {
     }
     if (suspect.failed || suspect.silence !== this.#silence) return;
     suspect.failed = true;
-    this.#failed++;
+    this.#count(this.#failed, id, 1);
   }
 
   clear(id: number): void {
@@ -129,7 +129,7 @@ export class FateGroup {
     if (suspect.asking) this.#asking--;
     this.#count(this.#troubled, id, -1);
     if (suspect.silence !== this.#silence) return;
-    if (suspect.failed) this.#failed--;
+    if (suspect.failed) this.#count(this.#failed, id, -1);
     this.#count(this.#parts, id, -1);
   }
 
@@ -138,12 +138,12 @@ export class FateGroup {
   }
 
   /**
-   * Is what they share to blame? Yes: `enough` different parts are overdue since anybody was heard, and as many contexts
-   * asked in vain. Open: it may still turn out so, for somebody is asking.
+   * Is what they share to blame? Yes: `enough` different parts are overdue since anybody was heard, and contexts of as
+   * many asked in vain. Open: it may still turn out so, for somebody is asking.
    */
   isSilent(enough: number): 'yes' | 'no' | 'open' {
     if (this.#parts.size < enough) return 'no';
-    if (this.#failed >= enough) return 'yes';
+    if (this.#failed.size >= enough) return 'yes';
     return this.#asking > 0 ? 'open' : 'no';
   }
 

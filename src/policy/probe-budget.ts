@@ -13,6 +13,8 @@ export const PROBE_BUDGET: ProbeBudgetRates = { perSecond: 100, burst: 200 };
 const REWARD = 2;
 /** What measuring leaves for failures. */
 const RESERVE = 0.5;
+/** Less would be due within rounding, and whoever comes back then would come back for ever. */
+const ONE = 1 - 1e-9;
 
 /**
  * How many probes a host may begin, whatever its number of contexts (RFC 5534 §4.3 fears a "signaling storm"). Answers to
@@ -32,8 +34,8 @@ export class ProbeBudget {
   /** Takes one; false: none is left. */
   take(now: Millis): boolean {
     this.#fill(now);
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
+    if (this.#tokens < ONE) return false;
+    this.#tokens = Math.max(0, this.#tokens - 1);
     return true;
   }
 

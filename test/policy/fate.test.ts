@@ -38,6 +38,23 @@ describe('who is to blame', () => {
     expect(fate.blame(5)).toEqual({ of: 'pair' });
   });
 
+  it('not the exit, where three of one site asked in vain and others are merely slow', () => {
+    const fate = placed(
+      pairOf(1, 1, 1),
+      pairOf(1, 1, 2),
+      pairOf(1, 1, 3),
+      pairOf(1, 2),
+      pairOf(1, 3),
+    );
+    for (const id of [4, 5]) fate.suspect(id);
+    for (const id of [1, 2, 3]) {
+      fate.suspect(id, true);
+      fate.failed(id, ms(10));
+    }
+    expect(fate.blame(1)).toEqual({ of: 'site', members: [1, 2, 3] });
+    expect(fate.blame(4)).not.toMatchObject({ of: 'exit' });
+  });
+
   it('the site, where the exit serves others too', () => {
     const fate = placed(pairOf(1, 1, 1), pairOf(1, 1, 2), pairOf(1, 1, 3), pairOf(1, 2));
     for (const id of [1, 2, 3]) askInVain(fate, id);

@@ -148,7 +148,8 @@ const keys = ({ local, peer }: LocatorPair): { readonly exit: string; readonly s
 
 function silent({ suspects, parts, silence }: Group): 'yes' | 'no' | 'open' {
   const now = [...suspects].filter(([, s]) => s.silence === silence);
-  if (new Set(now.map(([id]) => parts.get(id))).size < ENOUGH) return 'no';
-  if (now.filter(([, s]) => s.failed).length >= ENOUGH) return 'yes';
+  const different = (of: typeof now): number => new Set(of.map(([id]) => parts.get(id))).size;
+  if (different(now) < ENOUGH) return 'no';
+  if (different(now.filter(([, s]) => s.failed)) >= ENOUGH) return 'yes';
   return [...suspects.values()].some((s) => s.asking) ? 'open' : 'no';
 }

@@ -117,6 +117,16 @@ export class LabBed {
     }
   }
 
+  /** Pings sent so far by both daemons. */
+  async pings(): Promise<number> {
+    let sum = 0;
+    for (const host of HOSTS) {
+      const { counters } = await this.lab.daemon(host).client.status();
+      sum += counters.engine['pings-sent'] ?? 0;
+    }
+    return sum;
+  }
+
   get ulids(): { readonly local: string; readonly peer: string } {
     return { local: this.lab.address('A', 1), peer: this.lab.address('B', 1) };
   }

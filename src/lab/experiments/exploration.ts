@@ -28,6 +28,7 @@ export const exploration: LabExperiment<'exploration'> = {
     await bed.pause(WARM_UP + random.uniform() * (interval ?? 1_000));
     const seed = `${scenario.seed}/exploration/${n}`;
     const cut = pathsToBreak(n, number, await bed.inUse(), bed.paths, seed);
+    const pinged = await bed.pings();
     await bed.cut(cut);
     await bed.awaitRecovery(scenario.exploration.patience);
     const { watch } = bed;
@@ -36,6 +37,7 @@ export const exploration: LabExperiment<'exploration'> = {
       explorationMs: { A: round(watch.exploration('A')), B: round(watch.exploration('B')) },
       togetherMs: round(watch.together),
       probes: { A: watch.probes('A'), B: watch.probes('B') },
+      pings: (await bed.pings()) - pinged,
     };
     const after = await bed.inUse();
     return [

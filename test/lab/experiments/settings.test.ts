@@ -37,7 +37,7 @@ describe('a scenario as the lab is told it', () => {
       const { lab } = prepare(name);
       const experiment = bindLab(lab);
       for (const unit of experiment.units()) {
-        expect(read(experiment.settings(unit, 'hba')).engine.profile).toBe('paper');
+        expect(read(experiment.settings(unit, 'hba')).engine.profile).toBe(lab.profile);
       }
     }
   });
