@@ -63,8 +63,8 @@ a send timer began; a move is a change of the pair in use at one host.`,
     scenario: 'storm',
     heading: 'An access link dies',
     text: `A site of up to 100 hosts with two providers; each flow is a context of its own with a peer outside. Each context explores
-alone, as the paper says of REAP in its section 6: the number of probes grows with the number of flows. This is what storm
-control (issue 4) has to beat.`,
+alone, as the paper says of REAP in its section 6: the number of probes grows with the number of flows. What profile
+\`fast\` makes of it is below.`,
   },
   {
     scenario: 'exploration',
