@@ -27,10 +27,14 @@ describe('scenario files', () => {
       'detection',
       'storm',
       'asymmetric',
+      'detection-fast',
+      'server',
+      'storm-fast',
     ]);
     for (const name of builtInScenarios()) {
       const { scenario } = loadScenario(name);
-      expect(scenario.experiment).toBe(name);
+      const of = name === 'server' ? 'storm' : name.replace(/-fast$/, '');
+      expect(scenario).toMatchObject({ experiment: of, profile: of === name ? 'paper' : 'fast' });
       expect(bind(scenario).units().length).toBeGreaterThan(0);
     }
   });
