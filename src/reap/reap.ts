@@ -174,9 +174,12 @@ export class Reap {
       this.#log.heard(report, now, this.#constants.maxReports);
     }
     if (probe.state === 'operational') this.#log.settle(probe.sent);
-    const proven = this.#log.proven(probe.received, now, (pair, rtt) =>
-      this.#o.listener.reported?.(pair, rtt),
-    );
+    // Who is Operational already has a pair that was found later than these reports say.
+    const since = settled && probe.state === 'inboundOk' ? this.#since : undefined;
+    const proven = this.#log.proven(probe.received, now, {
+      first: (pair, rtt) => this.#o.listener.reported?.(pair, rtt),
+      ...(since !== undefined && this.#rules.choice === 'best' ? { since } : {}),
+    });
     if (probe.state !== 'operational') this.#keepalive.stop();
     if (probe.state === 'exploring') {
       this.#sweepAnew(now);

@@ -1,6 +1,6 @@
 import { pairKey, samePair, type LocatorPair } from '../wire/address.js';
 import type { Probe, ProbeReport } from '../wire/shim6/message.js';
-import type { Millis, RandomSource } from '../wire/units.js';
+import { ms, type Millis, type RandomSource } from '../wire/units.js';
 
 /** Probes of ours remembered at most: a report of an older one proves nothing about now. */
 const REMEMBERED_PROBES = 64;
@@ -109,7 +109,15 @@ export class ProbeLog {
   proven(
     reports: readonly ProbeReport[],
     now: Millis,
-    first: (pair: LocatorPair, rtt: number) => void = () => undefined,
+    {
+      first,
+      since = ms(-Infinity),
+    }: {
+      /** Told of each that was not reported before, with its round trip in milliseconds. */
+      readonly first?: (pair: LocatorPair, rtt: number) => void;
+      /** Probes of ours from before then prove nothing any more. */
+      readonly since?: Millis;
+    } = {},
   ): LocatorPair[] {
     const seen: SentProbe[] = [];
     for (const r of reports) {
@@ -123,7 +131,7 @@ export class ProbeLog {
         probe.seenByPeer = true;
         knowledge.rtt = now - probe.at;
         knowledge.unanswered = 0;
-        first(probe.pair, now - probe.at);
+        first?.(probe.pair, now - probe.at);
       }
       knowledge.lastWorked = now;
       seen.push(probe);
@@ -131,6 +139,7 @@ export class ProbeLog {
     const newest = Math.max(...seen.map((probe) => probe.at));
     const out: LocatorPair[] = [];
     for (const { pair, at } of seen) {
+      if (at < since) continue;
       if (newest - at > OUTDATED || out.some((p) => samePair(p, pair))) continue;
       out.push(pair);
     }
