@@ -113,7 +113,7 @@ INLINE int refuse(struct __sk_buff *skb, const struct address *source, __u32 rea
   event->reason = reason;
   event->uplink = uplink;
   event->ifindex = skb->ingress_ifindex;
-  // Segments that are still one super-packet are quoted by their beginning, as any packet longer than the quote.
+  // Segments that are still one super-packet are quoted by their beginning, like every packet longer than the quote.
   __u16 payload = 0;
   load_relative(skb, 4, &payload, 2, FROM_NETWORK_HEADER);
   __u32 length = IP6 + be16(payload);

@@ -47,7 +47,7 @@ export class Network {
   readonly #clock: Clock;
   readonly #random: SeededRandom;
   readonly #attached = new Map<string, Attachment>();
-  /** Those that were configured, or have a queue; every other one is the same as any. */
+  /** Those that were configured, or have a queue; all others are one and the same. */
   readonly #paths = new Map<string, Link>();
   #defaults: PathSettings;
   #common: Link;
