@@ -43,12 +43,10 @@ applications send datagrams, and with short transfers (\`mix\`), the rates agree
     text: `Host A has an HBA set for each of up to 100 hosts of the site, host B one for each of their peers: as many contexts, each
 with the locators of its own set, between two daemons.
 
-With 1,000 flows the lab is **outside**, for want of a processor: two daemons, the emulator and 2,000 sockets share two of them
-with whatever else runs on the machine. Answers come late, so the timers of contexts that would have been answered send second and
-third probes, which makes it later still. Four runs of it were made: one while little else ran, with both processors busy in the second of the peak
-(4,583 probes, all back after 4.6 s: as the simulator), the others beside other work, load about 10 (5,955 to 9,194 probes, 7 to 16 s);
-the data here are of one of those. The simulator's hosts have processors that take no time: its storm is a lower bound for a host
-that has all contexts itself.`,
+Measured while the machine had little else to do. With other work beside it, load about 10, three earlier runs with 1,000 flows
+needed 5,955 to 9,194 probes and 7 to 16 s: two daemons, the emulator and 2,000 sockets share two processors, answers come late, and
+contexts that would have been answered send second and third probes. The simulator's hosts have processors that take no
+time: its storm is a lower bound for a host that has all contexts itself.`,
   },
   {
     name: 'asymmetric',

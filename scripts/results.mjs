@@ -200,7 +200,7 @@ async function generate() {
   for (const [file, svg] of lab.images) images.set(file, svg);
   fs.rmSync(IMAGES, { recursive: true, force: true });
   write(
-    [intro(runs[0].header), goalsSection(measured), ...sections, mark(fingerprint())],
+    [intro(runs[0].header), await goalsSection(measured), ...sections, mark(fingerprint())],
     lab.text,
     images,
   );

@@ -296,6 +296,10 @@ export class HostEngine implements HostEngineApi {
         this.#paths.pong(context, pair, rtt);
         this.#touch(context);
       },
+      pinged: (context) => {
+        this.#paths.pinged(context);
+        this.#touch(context);
+      },
       peerLocatorsChanged: (context) => this.#settle(context),
       event: (name, context, detail) => this.#out.event(name, context, detail),
     };

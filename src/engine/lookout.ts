@@ -1,14 +1,16 @@
-import { exitOf, Fate, siteOf } from '../policy/fate.js';
+import { exitOf, Fate, siteOf, type Turn } from '../policy/fate.js';
 import { PathOutcomes } from '../policy/path-memory.js';
 import { PROBE_BUDGET, ProbeBudget } from '../policy/probe-budget.js';
 import type { PathMemory, PathStrategy, RankedPair } from '../reap/strategy/index.js';
 import type { Contacted } from '../shim6/context.js';
+import { due } from '../shim6/core.js';
 import { samePair, type Address, type LocatorPair } from '../wire/address.js';
 import { addMs, type Millis, type RandomSource } from '../wire/units.js';
 import { Exits } from './exits.js';
 import { Measuring } from './measuring.js';
+import { Moves } from './moves.js';
 import type { LivenessSample } from './types.js';
-import { Vigil, VIGIL, type Inquiry } from './vigil.js';
+import { questions, Vigil, VIGIL, type Inquiry } from './vigil.js';
 
 /** What the lookout wants done, and needs to know. */
 export interface LookoutHost {
@@ -51,6 +53,7 @@ export class Lookout {
   readonly #outcomes = new PathOutcomes(this.#fate);
   readonly #budget: ProbeBudget;
   readonly #exits: Exits;
+  readonly #moves: Moves;
   readonly #measuring: Measuring | undefined;
   readonly #vigils = new Map<number, Vigil>();
 
@@ -60,14 +63,9 @@ export class Lookout {
     this.#random = random;
     this.#budget = new ProbeBudget(PROBE_BUDGET, now);
     this.#exits = new Exits();
-    if (strategy.measures) {
-      this.#measuring = new Measuring({
-        host,
-        outcomes: this.#outcomes,
-        budget: this.#budget,
-        random,
-      });
-    }
+    const parts = { host, outcomes: this.#outcomes, budget: this.#budget, random };
+    this.#moves = new Moves({ ...parts, strategy, exits: this.#exits });
+    if (strategy.measures) this.#measuring = new Measuring(parts);
   }
 
   get memory(): PathMemory {
@@ -132,10 +130,11 @@ export class Lookout {
     if (!vigil) return;
     vigil.answersPings = true;
     if (!samePair(pair, context.s.pair)) return;
-    vigil.pings.add(rtt);
+    vigil.pinged(rtt, now);
     this.#host.confirmed(context);
-    if (vigil.inquiry) vigil.doubted();
-    this.heard(context, now);
+    vigil.heard(now);
+    this.#fate.proved(context.id, addMs(now, -rtt));
+    this.#answered(context, vigil, 1, now, true);
   }
 
   /** A probe of ours over `pair` was reported for the first time. */
@@ -146,17 +145,35 @@ export class Lookout {
 
   /** REAP has begun to look for another pair, or has ended to. */
   explores(context: Contacted, begins: boolean, now: Millis): void {
-    if (begins) return this.#fate.inTrouble(context.id);
+    const vigil = this.#vigils.get(context.id);
+    if (begins) {
+      if (vigil) vigil.inquiry = undefined; // REAP is at it
+      return this.#fate.inTrouble(context.id);
+    }
     this.#fate.calm(context.id);
-    this.#measuring?.soon(this.#vigils.get(context.id), now);
+    this.#measuring?.soon(vigil, now);
   }
 
   /** Bad news that anybody may have sent (RFC 5534 §8): a reason to ask, no more. False: it was none. */
   hint(context: Contacted, now: Millis): boolean {
     const vigil = this.#vigils.get(context.id);
     if (!vigil?.answersPings || vigil.inquiry || !this.#host.isOperational(context)) return false;
-    this.#suspect(context, vigil, now);
+    this.#suspect(context, vigil, now, { hinted: true });
     return true;
+  }
+
+  /**
+   * The peer asks over a pair that we do not send over. It may be measuring; or it has moved, hears nothing of us, and we
+   * hear it well: then only a question of our own shows that our pair is dead.
+   */
+  pinged(context: Contacted, now: Millis): void {
+    const vigil = this.#vigils.get(context.id);
+    if (vigil === undefined || vigil.isFresh(now)) return;
+    const { inquiry } = vigil;
+    if (inquiry === undefined) this.hint(context, now);
+    else if (inquiry.hinted) return;
+    else if (inquiry.waitsFor === 'leaders') this.#suspect(context, vigil, now, { hinted: true });
+    else inquiry.hinted = true;
   }
 
   /** The context sends over another pair from now on. `proven`: the peer has said that it works. */
@@ -168,27 +185,12 @@ export class Lookout {
     vigil?.moved(now);
     this.#measuring?.soon(vigil, now);
     if (proven) this.#outcomes.failed(from, now);
-    for (const id of siblings) {
-      const sibling = this.#host.context(id);
-      if (!sibling || !this.#mayUse(sibling, to, now)) continue;
-      if (this.#host.pairs(sibling).some((p) => samePair(p.pair, to))) {
-        this.#host.move(sibling, to, 'sibling');
-      }
-    }
+    this.#moves.siblings(siblings, to, now);
   }
 
   /** Where to go at once when the current pair is no more; undefined: only probes can tell. */
-  refuge(context: Contacted, now: Millis, avoid: Avoid = {}): LocatorPair | undefined {
-    if (!this.#strategy.shares) return undefined;
-    const pairs = this.#host
-      .pairs(context)
-      .filter(({ pair }) => !this.isDead(pair.local) && this.#mayUse(context, pair, now));
-    const rank = ({ pair }: RankedPair): number =>
-      (exitOf(pair.local) === avoid.exit ? 1 : 0) + (siteOf(pair.peer) === avoid.site ? 1 : 0);
-    const least = Math.min(...pairs.map(rank));
-    const best = pairs.filter((p) => rank(p) === least && !samePair(p.pair, context.s.pair));
-    if (least >= wishes(avoid) && wishes(avoid) > 0) return undefined;
-    return this.#order(context, best, now)[0];
+  refuge(context: Contacted, now: Millis): LocatorPair | undefined {
+    return this.#moves.refuge(context, now);
   }
 
   tick(context: Contacted, now: Millis): void {
@@ -196,7 +198,7 @@ export class Lookout {
     if (!vigil) return;
     if (vigil.inquiry) {
       if (vigil.inquiry.next <= now) this.#inquire(context, vigil, now);
-    } else if (this.#isSuspicious(vigil, now)) {
+    } else if (due(vigil.suspiciousAt(), now)) {
       if (this.#host.isOperational(context)) this.#suspect(context, vigil, now);
       else vigil.heard(now); // REAP is at it
     }
@@ -207,8 +209,9 @@ export class Lookout {
     for (const id of this.#fate.takeQuiet(now)) {
       const context = this.#host.context(id);
       const vigil = this.#vigils.get(id);
-      if (!context || !vigil?.answersPings || vigil.inquiry) continue;
-      if (this.#host.isOperational(context)) this.#suspect(context, vigil, now, true);
+      if (!context || !vigil?.answersPings || !this.#host.isOperational(context)) continue;
+      const asks = vigil.inquiry !== undefined && vigil.inquiry.waitsFor !== 'leaders';
+      if (!asks) this.#suspect(context, vigil, now, { turn: 'for all' });
     }
     const exit = this.#exits.takeDue(now);
     if (exit === undefined) return;
@@ -223,29 +226,33 @@ export class Lookout {
     if (chosen && this.#budget.take(now)) this.#ping(chosen[0], chosen[1], now);
   }
 
-  #isSuspicious(vigil: Vigil, now: Millis): boolean {
-    const at = vigil.suspiciousAt();
-    return at !== undefined && at <= now;
-  }
-
-  #answered(context: Contacted, vigil: Vigil, packets: number, now: Millis): void {
+  /** `proof`: an answer over the current pair. Who is told that it is not heard may well hear the other itself. */
+  #answered(context: Contacted, vigil: Vigil, packets: number, now: Millis, proof = false): void {
+    if (vigil.inquiry?.hinted && !proof) return;
     this.#fate.heard(context.id, packets, now);
     if (!vigil.inquiry) return;
+    // Somebody else's word says nothing of how long our answers take.
+    if (!vigil.inquiry.hinted) vigil.doubted();
     vigil.inquiry = undefined;
     this.#host.count('suspicions-false');
     this.#host.touch(context);
   }
 
-  #suspect(context: Contacted, vigil: Vigil, now: Millis, brief = false): void {
-    const leads = this.#fate.suspect(context.id, brief);
-    this.#host.count('suspicions');
+  #suspect(
+    context: Contacted,
+    vigil: Vigil,
+    now: Millis,
+    { turn = 'first', hinted = false }: { readonly turn?: Turn; readonly hinted?: boolean } = {},
+  ): void {
+    const leads = this.#fate.suspect(context.id, turn);
+    if (!vigil.inquiry) this.#host.count('suspicions');
     vigil.inquiry = {
-      began: now,
       asked: 0,
       lastAsked: now,
       next: leads ? now : addMs(now, VIGIL.follow),
       repeated: false,
-      brief,
+      brief: turn === 'for all',
+      hinted,
       waitsFor: leads ? 'answer' : 'leaders',
     };
     if (this.#judge(context, vigil, now)) return;
@@ -258,7 +265,8 @@ export class Lookout {
     const inquiry = vigil.inquiry;
     if (!inquiry) return;
     if (inquiry.waitsFor === 'leaders') {
-      this.#suspect(context, vigil, now); // those that asked for it found nothing: its turn, if there is room
+      // those that asked for it found nothing
+      this.#suspect(context, vigil, now, { turn: 'again', hinted: inquiry.hinted });
       return;
     }
     const alone = inquiry.waitsFor === 'others';
@@ -271,7 +279,7 @@ export class Lookout {
       inquiry.asked = questions(inquiry) - 1;
       return this.#ask(context, vigil, now);
     }
-    this.#fate.failed(context.id, inquiry.lastAsked);
+    this.#fate.failed(context.id, inquiry.lastAsked, inquiry.hinted);
     this.#outcomes.failed(context.s.pair, now);
     if (this.#judge(context, vigil, now)) return;
     if (!inquiry.brief) return this.#fail(context, vigil);
@@ -302,14 +310,13 @@ export class Lookout {
   /** It fails alone. */
   #fail(context: Contacted, vigil: Vigil): void {
     vigil.inquiry = undefined;
-    this.#fate.calm(context.id);
     this.#host.explore(context, 'no-answer');
   }
 
   /** Whether the blame lies on something shared; then everybody who shares it has been moved. */
   #judge(context: Contacted, vigil: Vigil, now: Millis): boolean {
     if (!this.#strategy.shares) return false;
-    const blame = this.#fate.blame(context.id);
+    const blame = this.#fate.blame(context.id, now);
     if (blame.of === 'pair') return false;
     const { inquiry } = vigil;
     if (blame.of === 'open') {
@@ -320,70 +327,13 @@ export class Lookout {
       return true;
     }
     const { local, peer } = context.s.pair;
-    if (blame.of === 'exit') return this.#condemnExit(exitOf(local), now);
+    if (blame.of === 'exit') return this.#moves.offExit(exitOf(local), now);
     const avoid = { site: siteOf(peer), ...(blame.of === 'both' ? { exit: exitOf(local) } : {}) };
-    return this.#leaveSite(blame.members, avoid, now);
-  }
-
-  #condemnExit(exit: string, now: Millis): boolean {
-    const others = [...this.#host.contexts()].some((c) =>
-      this.#host.pairs(c).some((p) => exitOf(p.pair.local) !== exit && !this.isDead(p.pair.local)),
-    );
-    if (!others) {
-      // There is nowhere to go: then every exit may be tried again.
-      if (this.#exits.forgive()) this.#host.exitsChanged();
-      return false;
-    }
-    this.#host.count('exits-dead');
-    this.#exits.condemn(exit, now);
-    this.#host.exitsChanged();
-    return true;
-  }
-
-  /** All of them go to where the site has another provider. False: this one cannot. */
-  #leaveSite(members: readonly number[], avoid: Avoid, now: Millis): boolean {
-    this.#host.count('sites-left');
-    let left = false;
-    for (const id of members) {
-      const member = this.#host.context(id);
-      const vigil = this.#vigils.get(id);
-      if (!member || !vigil) continue;
-      const to = this.refuge(member, now, avoid);
-      if (to === undefined) continue;
-      left = true;
-      this.#outcomes.failed(member.s.pair, now);
-      this.#host.move(member, to, avoid.exit === undefined ? 'site' : 'exit or site');
-    }
-    return left;
-  }
-
-  /** A pair is used without asking only where the peer is known to be: it answered there, or is spoken to there now. */
-  #mayUse(context: Contacted, { peer }: LocatorPair, now: Millis): boolean {
-    return peer === context.s.pair.peer || this.#outcomes.hasReached(peer, now);
+    return this.#moves.offSite(blame.members, avoid, now);
   }
 
   #ping(context: Contacted, pair: LocatorPair, now: Millis): void {
     this.#outcomes.asked(pair, now);
     this.#host.ping(context, pair);
   }
-
-  #order(context: Contacted, pairs: readonly RankedPair[], now: Millis): readonly LocatorPair[] {
-    return this.#strategy.order({
-      pairs,
-      current: context.s.pair,
-      random: this.#random,
-      memory: this.#outcomes,
-      now,
-    });
-  }
 }
-
-const questions = ({ brief }: Inquiry): number => (brief ? 1 : VIGIL.questions);
-
-/** What a pair should not share with the one that failed, as keys of `exitOf` and `siteOf`. */
-export interface Avoid {
-  readonly exit?: string;
-  readonly site?: string;
-}
-const wishes = (avoid: Avoid): number =>
-  (avoid.exit === undefined ? 0 : 1) + (avoid.site === undefined ? 0 : 1);

@@ -173,6 +173,10 @@ export class Paths {
     this.#lookout?.pong(context, pair, rtt, this.#now);
   }
 
+  pinged(context: Contacted): void {
+    this.#lookout?.pinged(context, this.#now);
+  }
+
   /** Unproven bad news (RFC 5534 §8); false: it does not count. */
   hint(context: Context): boolean {
     if (isContacted(context) && this.#lookout?.hint(context, this.#now) === true) return true;

@@ -16,6 +16,8 @@ export const VIGIL = {
   questions: 3,
   /** After a move: the peer may have to move, too, before it is heard again. */
   settle: 400,
+  /** So long after an answer over it a pair needs no question. */
+  fresh: 2_000,
   /** Room for the peer's own delay in answering. */
   patience: 20,
   /** Who is silent alone is waited for as long as TCP does at least (Linux: RTO 200 ms): a queue may have filled. */
@@ -34,12 +36,13 @@ const DOUBTS = 16;
 
 /** A suspicion that is being looked into. */
 export interface Inquiry {
-  readonly began: Millis;
   /** Questions asked so far. */
   asked: number;
   lastAsked: Millis;
   /** When the next question is asked, or the silence believed. */
   next: Millis;
+  /** Somebody else has doubts: only an answer ends it, whatever else is heard. */
+  hinted: boolean;
   /** One question is enough, for many are silent: unless it turns out to be alone. */
   brief: boolean;
   /** One more round, because we were slow. */
@@ -47,6 +50,9 @@ export interface Inquiry {
   /** It has asked in vain, and waits for the others that ask. */
   waitsFor: 'answer' | 'others' | 'leaders';
 }
+
+/** How many are asked in an inquiry before its silence is believed. */
+export const questions = ({ brief }: Inquiry): number => (brief ? 1 : VIGIL.questions);
 
 /** What one context has to notice a failure by: how long answers usually take, and how long this one has taken. */
 export class Vigil {
@@ -64,15 +70,13 @@ export class Vigil {
   #usedAt: Millis;
   #doubts = 1;
   #notBefore: Millis | undefined;
+  #pingedAt: Millis | undefined;
 
   constructor(now: Millis) {
     this.#heardAt = now;
     this.#usedAt = now;
   }
 
-  get waitingSince(): Millis | undefined {
-    return this.#waitingSince;
-  }
   get usedAt(): Millis {
     return this.#usedAt;
   }
@@ -98,7 +102,18 @@ export class Vigil {
     this.#waitingSince = undefined;
   }
 
-  /** The suspicion was false: the pair works. */
+  /** A ping over the current pair was answered after `rtt` milliseconds. */
+  pinged(rtt: number, now: Millis): void {
+    this.pings.add(rtt);
+    this.#pingedAt = now;
+  }
+
+  /** One was answered just now: asking again would tell nothing. */
+  isFresh(now: Millis): boolean {
+    return this.#pingedAt !== undefined && now < addMs(this.#pingedAt, VIGIL.fresh);
+  }
+
+  /** The suspicion was false. */
   doubted(): void {
     this.#doubts = Math.min(DOUBTS, this.#doubts * 2);
   }
@@ -108,6 +123,7 @@ export class Vigil {
     this.#notBefore = addMs(now, VIGIL.settle);
     this.#waitingSince = undefined;
     this.inquiry = undefined;
+    this.#pingedAt = undefined;
   }
 
   /** When the silence becomes suspicious; undefined: nothing is waited for, or pings would tell nothing. */

@@ -10,6 +10,8 @@ export interface HostEvent {
   /** Monotonic milliseconds. */
   readonly at: number;
   readonly name: string;
+  /** Of the context that it is about. */
+  readonly tag: EventJson['tag'];
   readonly detail: EventJson['detail'];
 }
 
@@ -35,8 +37,8 @@ async function watchHost(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      for await (const { at, name, detail } of lab.daemon(host).client.follow(0, signal))
-        heard({ host, at: onMonotonic(at), name, detail });
+      for await (const { at, name, tag, detail } of lab.daemon(host).client.follow(0, signal))
+        heard({ host, at: onMonotonic(at), name, tag, detail });
     } catch {
       // The daemon was stopped or killed: a new one may come, and numbers its events anew.
     }

@@ -105,6 +105,11 @@ export class FateGroup {
     this.#count(this.#parts, id, 1);
   }
 
+  /** A suspect that asks nothing, unless it is one already. */
+  inTrouble(id: number): void {
+    if (!this.#suspects.has(id)) this.suspect(id, false);
+  }
+
   /** It asked, the last time at `askedAt`, and nobody answered. */
   fail(id: number, askedAt: Millis): void {
     const suspect = this.#suspects.get(id);

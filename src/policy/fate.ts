@@ -1,5 +1,6 @@
-import { addressToBytes, pairKey, type Address, type LocatorPair } from '../wire/address.js';
+import { addressToBytes, type Address, type LocatorPair } from '../wire/address.js';
 import type { Millis } from '../wire/units.js';
+import { Denials } from './denials.js';
 import { FateGroup } from './fate-group.js';
 
 /** Octets that say by which exit a packet leaves: the /64 of its source. */
@@ -24,12 +25,27 @@ export type Blame =
       readonly members: readonly number[];
     };
 
+/**
+ * Whose turn it is to ask. `first`: after three others. `again`, it has waited for them: only after siblings. `for all`: it
+ * was chosen to ask (`takeQuiet`).
+ */
+export type Turn = 'first' | 'again' | 'for all';
+
+/** Contexts over one exit with one locator of a peer: what one of them finds out is true of all. */
+interface Siblings {
+  readonly key: string;
+  readonly members: Set<number>;
+  /** Those that ask, or have asked in vain and look for another pair. */
+  readonly leaders: Set<number>;
+}
+
 interface Member {
   readonly pair: LocatorPair;
   readonly exit: FateGroup;
   readonly site: FateGroup;
-  /** The contexts of this very pair. */
-  readonly siblings: Set<number>;
+  /** Of the same peers as `site`. */
+  readonly denials: Denials;
+  readonly siblings: Siblings;
 }
 
 /**
@@ -41,7 +57,8 @@ export class Fate {
   readonly #members = new Map<number, Member>();
   readonly #groups = new Map<string, FateGroup>();
   readonly #exits = new Map<string, FateGroup>();
-  readonly #siblings = new Map<string, Set<number>>();
+  readonly #siblings = new Map<string, Siblings>();
+  readonly #denials = new Map<string, Denials>();
 
   /** A context, with the pair it sends over; again, when that changes. */
   place(id: number, pair: LocatorPair, now: Millis): void {
@@ -52,32 +69,37 @@ export class Fate {
     const exit = this.#group(exitKey, now);
     this.#exits.set(exitKey, exit);
     const site = this.#group(`${exitKey}>${siteKey}`, now);
-    const key = pairKey(pair);
-    const siblings = this.#siblings.get(key) ?? new Set<number>();
+    const denials = this.#denials.get(site.key) ?? new Denials();
+    this.#denials.set(site.key, denials);
+    const key = `${exitKey}>${pair.peer}`;
+    const siblings = this.#siblings.get(key) ?? { key, members: new Set(), leaders: new Set() };
     this.#siblings.set(key, siblings);
-    siblings.add(id);
+    siblings.members.add(id);
     exit.add(id, siteKey);
     site.add(id, pair.peer);
-    this.#members.set(id, { pair, exit, site, siblings });
+    this.#members.set(id, { pair, exit, site, denials, siblings });
   }
 
   remove(id: number): void {
     const member = this.#members.get(id);
     if (member === undefined) return;
     this.#members.delete(id);
-    member.siblings.delete(id);
-    if (member.siblings.size === 0) this.#siblings.delete(pairKey(member.pair));
+    const { key, members, leaders } = member.siblings;
+    members.delete(id);
+    leaders.delete(id);
+    if (members.size === 0) this.#siblings.delete(key);
     for (const group of [member.exit, member.site]) {
       group.delete(id);
       if (group.size > 0) continue;
       this.#groups.delete(group.key);
       this.#exits.delete(group.key);
+      this.#denials.delete(group.key);
     }
   }
 
-  /** Contexts of the same pair, without this one. */
+  /** Contexts over the same exit with the same locator of the peer, without this one. */
   siblings(id: number): number[] {
-    return [...(this.#members.get(id)?.siblings ?? [])].filter((other) => other !== id);
+    return [...(this.#members.get(id)?.siblings.members ?? [])].filter((other) => other !== id);
   }
 
   /** An answer came for it: `packets` of them. Whoever was suspected is not any more. */
@@ -85,6 +107,7 @@ export class Fate {
     const member = this.#members.get(id);
     member?.exit.heard(id, packets, now);
     member?.site.heard(id, packets, now);
+    member?.siblings.leaders.delete(id);
   }
 
   /** It asks nothing, and nobody waits for it. */
@@ -92,44 +115,53 @@ export class Fate {
     const member = this.#members.get(id);
     member?.exit.clear(id);
     member?.site.clear(id);
+    member?.siblings.leaders.delete(id);
   }
 
-  /** It looks for another pair by itself. */
+  /** It looks for another pair by itself. That it asked in vain before stays evidence. */
   inTrouble(id: number): void {
     const member = this.#members.get(id);
-    member?.exit.suspect(id, false);
-    member?.site.suspect(id, false);
+    member?.exit.inTrouble(id);
+    member?.site.inTrouble(id);
   }
 
   /**
    * Its answer is overdue. True: it should ask, for itself and the others; false: others that share its fate are asking,
-   * and it may wait for what they hear. `forAll`: it was chosen to ask (`takeQuiet`).
+   * and it may wait for what they hear.
    */
-  suspect(id: number, forAll = false): boolean {
+  suspect(id: number, turn: Turn = 'first'): boolean {
     const member = this.#members.get(id);
     if (member === undefined) return true;
     const { exit, site, siblings } = member;
-    let leads = forAll || exit.asking < LEADERS;
-    if (!forAll) for (const other of siblings) if (exit.isAsking(other)) leads = false;
+    const { leaders } = siblings;
+    const free = turn === 'again' || exit.asking < LEADERS;
+    const leads = turn === 'for all' || (free && (leaders.size === 0 || leaders.has(id)));
+    if (leads) leaders.add(id);
     exit.suspect(id, leads);
     site.suspect(id, leads);
     return leads;
   }
 
-  /** It asked, the last time at `askedAt`, and nobody answered. */
-  failed(id: number, askedAt: Millis): void {
+  /** It asked, the last time at `askedAt`, and nobody answered. `denied`: its peer had said that it does not hear us. */
+  failed(id: number, askedAt: Millis, denied = false): void {
     const member = this.#members.get(id);
     member?.exit.fail(id, askedAt);
     member?.site.fail(id, askedAt);
+    if (denied) member?.denials.add(member.pair.peer, askedAt);
+  }
+
+  /** What it asked over its pair at `askedAt` was answered. */
+  proved(id: number, askedAt: Millis): void {
+    this.#members.get(id)?.denials.answered(askedAt);
   }
 
   /** Whether what is known by now lays the blame on something shared. */
-  blame(id: number): Blame {
+  blame(id: number, now: Millis): Blame {
     const member = this.#members.get(id);
     if (member === undefined) return { of: 'pair' };
-    const { exit, site } = member;
+    const { exit, site, denials } = member;
     const exitSilent = exit.isSilent(ENOUGH);
-    const siteSilent = site.isSilent(ENOUGH);
+    const siteSilent = denials.count(now) >= ENOUGH ? 'yes' : site.isSilent(ENOUGH);
     if (exitSilent === 'yes') return { of: 'exit', members: [...exit.members()] };
     if (siteSilent === 'yes') {
       // Where nobody else uses the exit, either may be dead.
@@ -198,3 +230,12 @@ function prefixOf(address: Address, octets: number): string {
   for (let i = 0; i < octets; i++) text += String.fromCharCode(bytes[i] ?? 0);
   return text;
 }
+
+/** What a pair should not share with the one that failed, as keys of `exitOf` and `siteOf`. */
+export interface Avoid {
+  readonly exit?: string;
+  readonly site?: string;
+}
+/** How many things are to be avoided. */
+export const wishes = (avoid: Avoid): number =>
+  (avoid.exit === undefined ? 0 : 1) + (avoid.site === undefined ? 0 : 1);

@@ -48,6 +48,8 @@ export interface Shim6Listener {
   reap(context: Contacted, received: Received<Keepalive | Probe>): void;
   /** A ping over `pair` was answered after `rtt` milliseconds; `controlReceived` is not called for it. */
   pong(context: Contacted, pair: LocatorPair, rtt: number): void;
+  /** The peer asks whether a pair works that is not the one we send over: it may not hear us. */
+  pinged(context: Contacted): void;
   peerLocatorsChanged(context: Contacted): void;
   event(name: ShimEventName, context: Context | undefined, detail: EventDetail): void;
 }

@@ -77,6 +77,9 @@ export function onUpdateRequest(
   // Over which pair a ping comes says nothing of the pair that payload takes.
   const isPing = received.message.options.length === 0;
   if (!isPing) core.listener.controlReceived(context);
+  else if (!samePair(context.s.pair, { local: received.destination, peer: received.source })) {
+    core.listener.pinged(context);
+  }
   if (isStale(context, peer)) {
     core.drop('update-stale');
     return;

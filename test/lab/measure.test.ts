@@ -6,6 +6,7 @@ const event = (host: 'A' | 'B', at: number, name: string): HostEvent => ({
   host,
   at,
   name,
+  tag: null,
   detail: {},
 });
 

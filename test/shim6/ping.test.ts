@@ -202,6 +202,7 @@ describe('the table of pings', () => {
           rescheduled: () => undefined,
           reap: () => undefined,
           pong: (_context, pair, rtt) => void said.push(`${name} pong ${pairKey(pair)} ${rtt}`),
+          pinged: () => undefined,
           peerLocatorsChanged: () => undefined,
           event: () => undefined,
         },

@@ -5,7 +5,6 @@ import { simConfig, World } from '../../src/sim/world.js';
 import { parseAddress, type Address } from '../../src/wire/address.js';
 import { buildControlPacket, type ControlMessage } from '../../src/wire/shim6/index.js';
 import { contextTag, ms } from '../../src/wire/units.js';
-import type { ContextId } from '../../src/engine/types.js';
 
 const packet = (message: ControlMessage): Uint8Array =>
   buildControlPacket(parseAddress('2001:db8:a::1'), parseAddress('2001:db8:b::1'), message);
@@ -60,14 +59,16 @@ it('a context is off a dead locator when it sends over others, and on again when
   const peer = b.locators[0] as Address;
   a.driver?.establish({ local: dead, peer });
   world.clock.run(ms(1_000));
-  const off = new OffDead([a, b], [dead, undefined], world.clock.now());
+  const senders = [a, b].flatMap(({ name, engine }) =>
+    (engine?.contexts() ?? []).map(({ pair }) => ({ key: name, pair })),
+  );
+  const off = new OffDead(senders, [dead], world.clock.now());
   expect(off.left).toBe(2);
-  expect(new OffDead([a, b], [alive], ms(0)).left).toBe(0);
+  expect(new OffDead(senders, [alive], 0).left).toBe(0);
   const moves = (host: typeof a, to: Address, at: number): void =>
-    off.heard(host, {
+    off.heard(host.name, {
       at: ms(at),
       name: 'path-changed',
-      context: 1 as ContextId,
       detail: { to: host === a ? `${to} ${peer}` : `${peer} ${to}` },
     });
   moves(a, alive, 1_200);
@@ -78,6 +79,6 @@ it('a context is off a dead locator when it sends over others, and on again when
   moves(b, alive, 1_600);
   expect([off.left, off.after()]).toEqual([0, [500, 600]]);
   moves(b, dead, 1_700);
-  off.heard(b, { at: ms(1_800), name: 'removed', context: 1 as ContextId, detail: {} });
+  off.heard(b.name, { at: ms(1_800), name: 'removed', detail: {} });
   expect(off.left).toBe(0);
 });

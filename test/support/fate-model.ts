@@ -1,4 +1,4 @@
-import { exitOf, siteOf, type Blame } from '../../src/policy/fate.js';
+import { exitOf, siteOf, type Blame, type Turn } from '../../src/policy/fate.js';
 import { samePair, type LocatorPair } from '../../src/wire/address.js';
 
 interface Suspicion {
@@ -14,6 +14,8 @@ interface Group {
   readonly suspects: Map<number, Suspicion>;
   /** Which life of a member was heard in which window. */
   readonly heard: { readonly life: number; readonly window: number }[];
+  /** Questions in vain to those who deny that they hear us. */
+  denials: { readonly part: string; readonly askedAt: number }[];
 }
 
 const ENOUGH = 3;
@@ -24,6 +26,7 @@ const WINDOW = 5_000;
 export class FateModel {
   readonly members = new Map<number, { readonly pair: LocatorPair; readonly life: number }>();
   readonly #groups = new Map<string, Group>();
+  readonly #leaders = new Set<number>();
   #lives = 0;
 
   place(id: number, pair: LocatorPair, now: number): void {
@@ -43,6 +46,7 @@ export class FateModel {
         parts: new Map<number, string>(),
         suspects: new Map<number, Suspicion>(),
         heard: [],
+        denials: [],
       };
       const group = this.#groups.get(key) ?? fresh;
       group.parts.set(id, part);
@@ -57,17 +61,21 @@ export class FateModel {
     }
     for (const [key, group] of this.#groups) if (group.parts.size === 0) this.#groups.delete(key);
     this.members.delete(id);
+    this.#leaders.delete(id);
   }
 
   siblings(id: number): number[] {
     const own = this.members.get(id);
     if (!own) return [];
     return [...this.members].flatMap(([other, { pair }]) =>
-      other !== id && samePair(pair, own.pair) ? other : [],
+      other !== id && pair.peer === own.pair.peer && exitOf(pair.local) === exitOf(own.pair.local)
+        ? other
+        : [],
     );
   }
 
   heard(id: number, now: number): void {
+    this.#leaders.delete(id);
     for (const group of this.#of(id)) {
       group.suspects.delete(id);
       group.silence++;
@@ -78,26 +86,36 @@ export class FateModel {
   }
 
   calm(id: number): void {
+    this.#leaders.delete(id);
     for (const group of this.#of(id)) group.suspects.delete(id);
   }
 
-  suspect(id: number, forAll: boolean): boolean {
+  suspect(id: number, turn: Turn): boolean {
     const [exit] = this.#of(id);
     if (!exit) return true;
     const asking = (other: number): boolean => exit.suspects.get(other)?.asking === true;
     const free = [...exit.parts.keys()].filter(asking).length < LEADERS;
-    const leads = forAll || (free && ![id, ...this.siblings(id)].some(asking));
-    this.inTrouble(id, leads);
+    const others = this.siblings(id).some((other) => this.#leaders.has(other));
+    const leads =
+      turn === 'for all' || ((free || turn === 'again') && (this.#leaders.has(id) || !others));
+    if (leads) this.#leaders.add(id);
+    for (const g of this.#of(id)) {
+      g.suspects.set(id, { asking: leads, failed: false, silence: g.silence });
+    }
     return leads;
   }
 
-  inTrouble(id: number, asking = false): void {
+  inTrouble(id: number): void {
     for (const g of this.#of(id)) {
-      g.suspects.set(id, { asking, failed: false, silence: g.silence });
+      const fresh = { asking: false, failed: false, silence: g.silence };
+      if (!g.suspects.has(id)) g.suspects.set(id, fresh);
     }
   }
 
-  failed(id: number, askedAt: number): void {
+  failed(id: number, askedAt: number, denied: boolean): void {
+    const [, site] = this.#of(id);
+    const part = site?.parts.get(id);
+    if (denied && site && part !== undefined) site.denials.push({ part, askedAt });
     for (const group of this.#of(id)) {
       const suspect = group.suspects.get(id);
       if (!suspect) continue;
@@ -109,11 +127,18 @@ export class FateModel {
     }
   }
 
-  blame(id: number): Blame {
+  proved(id: number, askedAt: number): void {
+    const [, site] = this.#of(id);
+    if (site) site.denials = site.denials.filter((d) => d.askedAt > askedAt);
+  }
+
+  blame(id: number, now: number): Blame {
     const [exit, site] = this.#of(id);
     if (!exit || !site) return { of: 'pair' };
     if (silent(exit) === 'yes') return { of: 'exit', members: [...exit.parts.keys()] };
-    if (silent(site) === 'yes') {
+    const denials = site.denials.filter((d) => now <= d.askedAt + 2_000);
+    const denying = new Set(denials.map((d) => d.part)).size >= ENOUGH;
+    if (denying || silent(site) === 'yes') {
       const of = exit.parts.size === site.parts.size ? 'both' : 'site';
       return { of, members: [...site.parts.keys()] };
     }

@@ -1,7 +1,7 @@
-import { cdfChart, evenAxis, lineChart, logAxis, type Curve } from '../../sim/draw/charts.js';
+import { cdfChart, lineChart, logAxis, type Curve } from '../../sim/draw/charts.js';
 import { curveColors } from '../../sim/draw/colors.js';
-import { linear } from '../../sim/draw/frame.js';
-import { formatRate, ticks } from '../../sim/draw/scale.js';
+import { ratePoints, searching } from '../../sim/experiments/storm-report.js';
+import { throughput } from '../../sim/experiments/survival-report.js';
 import type { Figure, TrialRecord } from '../../sim/experiments/types.js';
 import { compareRuns, type Comparison, type WorldRun } from './compare.js';
 import { countsOf } from './samples.js';
@@ -28,7 +28,7 @@ export function comparisonFigures(lab: WorldRun, sim: WorldRun): Figure[] {
       const title = `Lab and simulator, ${lab.scenario.experiment}`;
       return CDFS[measure] === undefined ? [] : [cdf(measure, `${title}: `, cases)];
     }),
-    ...throughput(lab, sim),
+    ...transfers(lab, sim),
     ...alarms(lab, sim),
     ...probes(lab, sim),
   ];
@@ -67,9 +67,9 @@ function cdf(measure: string, prefix: string, cases: readonly Comparison[]): Fig
 }
 
 /** Figure 4: one transfer of each delay, lab over simulator. */
-function throughput(lab: WorldRun, sim: WorldRun): Figure[] {
+function transfers(lab: WorldRun, sim: WorldRun): Figure[] {
   if (lab.scenario.experiment !== 'survival') return [];
-  const { delays, cut_after: cutAfter, run_for: runFor } = lab.scenario.survival;
+  const { delays } = lab.scenario.survival;
   const title = 'Lab and simulator, survival: throughput of one transfer across a cut';
   const sampled = (records: readonly TrialRecord[], delay: number): Pick<Curve, 'points'> => {
     const record = records.find((r) => r['delayMs'] === delay && r['samples'] !== undefined);
@@ -81,30 +81,7 @@ function throughput(lab: WorldRun, sim: WorldRun): Figure[] {
     const [s, l] = [sampled(sim.records, delay), sampled(lab.records, delay)];
     return pairOf(`${delay} ms`, colors[i] ?? '#000', s, l, [1, 1]);
   });
-  const most = curves.reduce((m, c) => Math.max(m, ...c.points.map((p) => p[1])), 1);
-  const rates = ticks(most, 5);
-  return [
-    {
-      name: 'throughput',
-      title,
-      svg: (caption) =>
-        lineChart({
-          title,
-          caption,
-          xLabel: '',
-          yLabel: '',
-          x: evenAxis('time since the transfer began, s', runFor / 1_000, 9),
-          y: {
-            label: '',
-            place: linear(rates.at(-1) ?? 1),
-            ticks: rates.map((at) => ({ at, text: formatRate(at) })),
-          },
-          curves,
-          steps: true,
-          moments: [{ at: cutAfter / 1_000, text: 'cut' }],
-        }),
-    },
-  ];
+  return [throughput(title, curves, lab.scenario)];
 }
 
 /** False alarms by loss: the simulator's curves, the lab's dots. */
@@ -160,12 +137,7 @@ function probes(lab: WorldRun, sim: WorldRun): Figure[] {
   const colors = curveColors(flows.length);
   const windows = ({ records }: WorldRun, count: number): Pick<Curve, 'points'> => {
     const record = records.find((r) => r['flows'] === count);
-    return {
-      points: ((record?.['windows'] ?? []) as readonly number[]).map((n, i): [number, number] => [
-        ((i + 1) * window) / 1_000,
-        Math.max(1, (n * 1_000) / window),
-      ]),
-    };
+    return { points: ratePoints((record?.['windows'] ?? []) as readonly number[], window) };
   };
   const curves = flows.flatMap((count, i) =>
     pairOf(
@@ -176,21 +148,5 @@ function probes(lab: WorldRun, sim: WorldRun): Figure[] {
       [1, 1],
     ),
   );
-  const most = curves.reduce((m, c) => Math.max(m, ...c.points.map((p) => p[1])), 10);
-  return [
-    {
-      name: 'probes',
-      title,
-      svg: (caption) =>
-        lineChart({
-          title,
-          caption,
-          xLabel: 'time since the link died, s',
-          yLabel: 'probes a second',
-          y: logAxis('probes a second', 1, most),
-          curves,
-          steps: true,
-        }),
-    },
-  ];
+  return [searching(title, curves)];
 }

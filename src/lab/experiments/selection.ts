@@ -1,6 +1,6 @@
 import { samePath } from '../../sim/breaks.js';
 import { round } from '../../sim/experiments/exploration.js';
-import { selection as sim } from '../../sim/experiments/selection.js';
+import { CALM, SETTLE, UNCOUNTED, selection as sim } from '../../sim/experiments/selection.js';
 import type { TrialRecord } from '../../sim/experiments/types.js';
 import { SeededRandom } from '../../sim/random.js';
 import type { PathRef } from '../../sim/report.js';
@@ -12,10 +12,6 @@ import { trialSeed, type LabExperiment, type LabUnit } from './types.js';
 type Scenario = ScenarioOf<'selection'>;
 type Variant = Scenario['selection']['variant'][number];
 
-/** As the simulator has them. */
-const UNCOUNTED = 5;
-const SETTLE = 1_000;
-const CALM = 3_000;
 const PORT = 1_000;
 
 /** What the daemon's configuration has a key for. */

@@ -1,12 +1,15 @@
 import { round } from '../../sim/experiments/exploration.js';
-import { storm as sim } from '../../sim/experiments/storm.js';
+import { MessageCount } from '../../sim/experiments/message-count.js';
+import { OffDead, type Sender } from '../../sim/experiments/off-dead.js';
+import { SETTLE, storm as sim } from '../../sim/experiments/storm.js';
 import type { TrialRecord } from '../../sim/experiments/types.js';
 import { SeededRandom } from '../../sim/random.js';
 import type { ScenarioOf } from '../../sim/scenario/schema.js';
 import { quantile } from '../../sim/stats.js';
 import { monotonicMs } from '../../linux/clock.js';
 import { RehomeError } from '../../wire/errors.js';
-import { HOSTS, parsePathSelector } from '../paths.js';
+import { ms } from '../../wire/units.js';
+import { HOSTS, parsePathSelector, type Host } from '../paths.js';
 import type { HostEvent } from '../event-watch.js';
 import type { LabBed } from './bed.js';
 import { pathParameters } from './settings.js';
@@ -15,9 +18,6 @@ import { trialSeed, type Fitted, type LabExperiment, type LabUnit } from './type
 
 type Scenario = ScenarioOf<'storm'>;
 
-/** As the simulator. */
-const WARM_UP = 1_500;
-const SETTLE = 2_500;
 const PORT = 1_024;
 /** More contexts between two daemons than this want more CPU for their probes than a small machine has. */
 const MOST_FLOWS = 1_000;
@@ -70,26 +70,23 @@ export const storm: LabExperiment<'storm'> = {
   run: async (bed, scenario, unit) => [await runTrial(bed, scenario, unit)],
 };
 
-/** What becomes of all contexts at both ends. */
-class Tally {
-  exploring = 0;
-  left = 0;
-  readonly back: number[] = [];
-  readonly #cutAt: number;
+/** Tags are a host's own. */
+const keyOf = (host: Host, tag: string | null): string => `${host} ${tag ?? ''}`;
 
-  constructor(cutAt: number) {
-    this.#cutAt = cutAt;
-  }
-  readonly heard = ({ at, name }: HostEvent): void => {
-    if (at < Math.floor(this.#cutAt)) return;
-    if (name === 'failure-suspected') {
-      this.exploring++;
-      this.left++;
-    } else if (name === 'operational') {
-      this.exploring--;
-      this.back.push(at - this.#cutAt);
-    }
-  };
+/** Probes and pings that the hosts of the site, all of them host A, have sent so far. */
+async function askedInside(bed: LabBed): Promise<number> {
+  const { engine } = (await bed.lab.daemon('A').client.status()).counters;
+  return (engine['sent-probe'] ?? 0) + (engine['pings-sent'] ?? 0);
+}
+
+/** All contexts at both ends, and over which pair each sends. */
+async function senders(bed: LabBed): Promise<Sender[]> {
+  const all = await Promise.all(
+    HOSTS.map(async (host) =>
+      (await bed.lab.contexts(host)).map(({ tag, pair }) => ({ key: keyOf(host, tag), pair })),
+    ),
+  );
+  return all.flat();
 }
 
 async function runTrial(
@@ -115,25 +112,27 @@ async function runTrial(
     const place = { source: local, destination: peer, port: PORT + 2 * i };
     await bed.flows.begin(scenario.traffic, place, random.fork(`flow ${i}`));
   }
-  await bed.pause(WARM_UP);
+  await bed.pause(scenario.storm.warm_up);
   const established = (await bed.lab.contexts('A')).filter((c) => c.state === 'ESTABLISHED').length;
   const trace = await Trace.begin(bed);
   const link = parsePathSelector('a1');
   bed.flows.watch();
+  const before = await senders(bed);
+  const askedBefore = await askedInside(bed);
   const heard: HostEvent[] = [];
   const unlisten = bed.listen((event) => heard.push(event));
   const cutAt = await bed.lab.cut(link);
-  const tally = (): Tally => {
-    const all = new Tally(cutAt);
-    heard.forEach(all.heard);
+  const dead = crowd.A.flatMap(([first]) => first ?? []);
+  const seen = (): OffDead => {
+    const all = new OffDead(before, dead, cutAt);
+    for (const event of heard) {
+      if (event.at >= Math.floor(cutAt)) all.heard(keyOf(event.host, event.tag), event);
+    }
     return all;
   };
-  let seen = tally();
-  while (monotonicMs() - cutAt < patience && !(seen.left >= 2 * flows && seen.exploring === 0)) {
-    await bed.pause(50);
-    seen = tally();
-  }
-  const ok = seen.left >= 2 * flows && seen.exploring === 0;
+  while (monotonicMs() - cutAt < patience && seen().left > 0) await bed.pause(50);
+  const offDead = seen();
+  const inside = (await askedInside(bed)) - askedBefore;
   await bed.pause(SETTLE);
   unlisten();
   const now = monotonicMs();
@@ -142,13 +141,9 @@ async function runTrial(
     ...open,
     stopped: at >= cutAt && link.includes(path),
   }));
-  const windows: number[] = [];
-  const probes = packets.filter(({ at, control }) => at >= cutAt && control?.message === 'probe');
-  for (const { at } of probes) {
-    const i = Math.floor((at - cutAt) / window);
-    windows[i] = (windows[i] ?? 0) + 1;
-  }
-  const counts = Array.from(windows, (n) => n ?? 0); // without holes
+  const sent = new MessageCount(ms(cutAt), window);
+  for (const { at, packet } of packets) if (at >= cutAt) sent.count(packet, at);
+  const backAfter = offDead.after();
   const [atA, atB] = await Promise.all(HOSTS.map((host) => bed.flows.arrivals(host)));
   const all = [...(atA ?? [])].map(([id, a]) => [a, atB?.get(id)] as const);
   const recent = (lastAt: number | null | undefined): boolean => now - (lastAt ?? 0) < SETTLE;
@@ -159,14 +154,15 @@ async function runTrial(
     hosts: crowd.A.length,
     peers: crowd.B.length,
     established,
-    probes: probes.length,
-    peakPerSecond: Math.round((Math.max(0, ...counts) * 1_000) / window),
-    allBackMs: ok ? round(seen.back.reduce((most, at) => Math.max(most, at), 0)) : null,
-    medianBackMs: round(quantile(seen.back, 0.5)),
+    ...sent.totals,
+    peakPerSecond: Math.round(sent.peakPerSecond),
+    allBackMs: offDead.left === 0 ? round(backAfter.reduce((a, b) => Math.max(a, b), 0)) : null,
+    medianBackMs: round(quantile(backAfter, 0.5)),
     flowing: all.filter(([a, b]) => recent(a.lastAt) && recent(b?.lastAt)).length,
     longestGapMs: round(gaps.reduce((most, gap) => Math.max(most, gap), 0)),
     medianGapMs: round(quantile(gaps, 0.5)),
-    windows: counts,
+    windows: sent.windows,
+    inside,
   };
 }
 

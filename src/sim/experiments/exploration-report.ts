@@ -1,5 +1,6 @@
 import { cdfChart } from '../draw/charts.js';
 import type { ScenarioOf } from '../scenario/schema.js';
+import { mean } from '../stats.js';
 import { quantileRow, shareRow } from './compare.js';
 import type { Figure, Row, Table, TrialRecord } from './types.js';
 
@@ -73,15 +74,13 @@ export function explorationTables(scenario: Scenario, records: readonly TrialRec
 /** Pings come before: a host that asks does not know yet that it will explore. */
 function sent(n: number, records: readonly TrialRecord[]): Row {
   const of = records.filter((r) => r['n'] === n);
-  const mean = (values: readonly number[]): string =>
-    (values.reduce((a, b) => a + b, 0) / values.length).toFixed(1);
   const probes = of.map((r) => {
     const { A, B } = r['probes'] as { readonly A: number; readonly B: number };
     return A + B;
   });
   const pings = of.map((r) => (r['pings'] as number | undefined) ?? 0);
-  const ours = of.length === 0 ? '-' : mean(probes);
-  const also = pings.some((p) => p > 0) ? `, after ${mean(pings)} pings` : '';
+  const ours = of.length === 0 ? '-' : mean(probes).toFixed(1);
+  const also = pings.some((p) => p > 0) ? `, after ${mean(pings).toFixed(1)} pings` : '';
   return { measure: `n = ${n}`, paper: null, ours: ours + also, error: null, verdict: 'shown' };
 }
 

@@ -1,7 +1,15 @@
-import type { EngineEvent } from '../../engine/types.js';
-import type { Address } from '../../wire/address.js';
-import type { Millis } from '../../wire/units.js';
-import type { SimHost } from '../host.js';
+/** A context at one end, under any name that its events have too, with the pair it sends over. */
+export interface Sender {
+  readonly key: string;
+  readonly pair: { readonly local: string; readonly peer: string };
+}
+
+/** What an engine or a daemon tells of a context. */
+interface Told {
+  readonly at: number;
+  readonly name: string;
+  readonly detail?: Readonly<Record<string, string | number | boolean>> | undefined;
+}
 
 /**
  * When each context stops to send over locators behind a dead link: whether it explored, or was told. A context that
@@ -9,17 +17,15 @@ import type { SimHost } from '../host.js';
  */
 export class OffDead {
   readonly #dead: ReadonlySet<string>;
-  readonly #cutAt: Millis;
+  readonly #cutAt: number;
   readonly #on = new Set<string>();
-  readonly #back = new Map<string, Millis>();
+  readonly #back = new Map<string, number>();
 
-  constructor(hosts: readonly SimHost[], dead: readonly (Address | undefined)[], cutAt: Millis) {
-    this.#dead = new Set(dead.flatMap((address) => address ?? []));
+  constructor(senders: Iterable<Sender>, dead: Iterable<string>, cutAt: number) {
+    this.#dead = new Set(dead);
     this.#cutAt = cutAt;
-    for (const host of hosts) {
-      for (const { id, pair } of host.engine?.contexts() ?? []) {
-        if (this.#isDead(pair.local, pair.peer)) this.#on.add(`${host.name} ${id}`);
-      }
+    for (const { key, pair } of senders) {
+      if (this.#isDead(pair.local, pair.peer)) this.#on.add(key);
     }
   }
 
@@ -28,9 +34,7 @@ export class OffDead {
     return this.#on.size;
   }
 
-  heard(host: SimHost, { name, context, detail, at }: EngineEvent): void {
-    if (context === undefined) return;
-    const key = `${host.name} ${context}`;
+  heard(key: string, { name, detail, at }: Told): void {
     if (name === 'removed') this.#on.delete(key);
     if (name !== 'path-changed') return;
     if (this.#isDead(...String(detail?.['to']).split(' '))) {

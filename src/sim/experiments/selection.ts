@@ -12,11 +12,11 @@ import type { Experiment, Hooks, TrialRecord, Unit } from './types.js';
 type Scenario = ScenarioOf<'selection'>;
 
 /** Failures at the start of a chain that are not counted: the first path is always the fastest. */
-const UNCOUNTED = 5;
+export const UNCOUNTED = 5;
 /** After a recovery: late probes arrive and are answered. */
-const SETTLE = 1_000;
+export const SETTLE = 1_000;
 /** Between two failures: packets flow, send timers run and are stopped. */
-const CALM = 3_000;
+export const CALM = 3_000;
 
 /** Figures 6 and 7 of seed 001: which paths are chosen when they differ in delay. */
 export const selection: Experiment<'selection'> = {

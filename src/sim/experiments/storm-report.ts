@@ -1,4 +1,4 @@
-import { lineChart, logAxis } from '../draw/charts.js';
+import { lineChart, logAxis, type Curve } from '../draw/charts.js';
 import type { ScenarioOf } from '../scenario/schema.js';
 import { time } from './compare.js';
 import type { Figure, Row, Table, TrialRecord } from './types.js';
@@ -55,26 +55,31 @@ export function stormFigures(scenario: Scenario, records: readonly TrialRecord[]
   const first = flows.flatMap((count) => records.find((r) => r['flows'] === count) ?? []);
   const curves = first.map((r) => ({
     label: `${whole(r['flows'] as number)} flows`,
-    points: (r['windows'] as readonly number[]).map((n, i): [number, number] => [
-      ((i + 1) * window) / 1_000,
-      Math.max(1, (n * 1_000) / window),
-    ]),
+    points: ratePoints(r['windows'] as readonly number[], window),
   }));
+  return [searching(title, curves)];
+}
+
+/** Probes and pings in each window, as a rate. */
+export const ratePoints = (windows: readonly number[], window: number): [number, number][] =>
+  windows.map((n, i) => [((i + 1) * window) / 1_000, Math.max(1, (n * 1_000) / window)]);
+
+/** How much is sent to find paths, from the death of a link on. */
+export function searching(title: string, curves: readonly Curve[]): Figure {
   const most = curves.reduce((m, c) => Math.max(m, ...c.points.map((p) => p[1])), 10);
-  return [
-    {
-      name: 'probes',
-      title,
-      svg: (caption) =>
-        lineChart({
-          title,
-          caption,
-          xLabel: 'time since the link died, s',
-          yLabel: 'probes and pings a second',
-          y: logAxis('probes and pings a second', 1, most),
-          curves,
-          steps: true,
-        }),
-    },
-  ];
+  const yLabel = 'probes and pings a second';
+  return {
+    name: 'probes',
+    title,
+    svg: (caption) =>
+      lineChart({
+        title,
+        caption,
+        xLabel: 'time since the link died, s',
+        yLabel,
+        y: logAxis(yLabel, 1, most),
+        curves,
+        steps: true,
+      }),
+  };
 }

@@ -17,7 +17,7 @@ type Scenario = ScenarioOf<'storm'>;
 
 /** Contexts are made over this time, so that their number is not a load of its own. */
 const RAMP = 3_000;
-const SETTLE = 2_500;
+export const SETTLE = 2_500;
 const PROGRESS = 100;
 
 /** One access link of a site dies under many flows. */
@@ -41,6 +41,8 @@ export const storm: Experiment<'storm'> = {
   figures: stormFigures,
 };
 
+const keyOf = (host: SimHost, context: number): string => `${host.name} ${context}`;
+
 class Storm {
   readonly #scenario: Scenario;
   readonly #flows: number;
@@ -61,7 +63,9 @@ class Storm {
     this.#world = new World({
       seed: `${scenario.seed}/storm/${flows}/${number}`,
       paths: linkSettings(scenario.network),
-      onEvent: (host, event) => this.#offDead?.heard(host, event),
+      onEvent: (host, event) => {
+        if (event.context !== undefined) this.#offDead?.heard(keyOf(host, event.context), event);
+      },
     });
     const { providers, access, notices } = scenario.storm;
     this.#site = new Site('site', providers, linkSettings(access));
@@ -99,11 +103,11 @@ class Storm {
     clock.run(RAMP + this.#scenario.storm.warm_up);
     const established = this.#inside.reduce((n, h) => n + (h.engine?.contexts().length ?? 0), 0);
     const cutAt = clock.now();
-    const offDead = new OffDead(
-      [...this.#inside, ...this.#outside],
-      this.#inside.map((host) => host.locators[0]),
-      cutAt,
+    const senders = [...this.#inside, ...this.#outside].flatMap((host) =>
+      (host.engine?.contexts() ?? []).map(({ id, pair }) => ({ key: keyOf(host, id), pair })),
     );
+    const dead = this.#inside.flatMap((host) => host.locators[0] ?? []);
+    const offDead = new OffDead(senders, dead, cutAt);
     this.#offDead = offDead;
     const before = this.#askedInside();
     const sent = new MessageCount(cutAt, this.#scenario.storm.window);

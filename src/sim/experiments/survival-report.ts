@@ -1,5 +1,5 @@
 import { REAP_PROFILES } from '../../reap/constants.js';
-import { evenAxis, lineChart } from '../draw/charts.js';
+import { evenAxis, lineChart, type Curve } from '../draw/charts.js';
 import { formatRate, ticks } from '../draw/scale.js';
 import { linear } from '../draw/frame.js';
 import type { ScenarioOf } from '../scenario/schema.js';
@@ -50,28 +50,36 @@ export function survivalFigures(scenario: Scenario, records: readonly TrialRecor
       ([t, rate]) => [t / 1_000, rate] as const,
     ),
   }));
+  return [throughput(title, curves, scenario)];
+}
+
+/** Transfers across a cut, octets a second over seconds. */
+export function throughput(
+  title: string,
+  curves: readonly Curve[],
+  { survival: { run_for: runFor, cut_after: cutAfter } }: Scenario,
+): Figure {
   const most = curves.reduce((m, c) => Math.max(m, ...c.points.map((p) => p[1])), 1);
   const rates = ticks(most, 5);
-  return [
-    {
-      name: 'throughput',
-      title,
-      svg: (caption) =>
-        lineChart({
-          title,
-          caption,
-          xLabel: 'time since the transfer began, s',
-          yLabel: '',
-          x: evenAxis('time since the transfer began, s', scenario.survival.run_for / 1_000, 9),
-          y: {
-            label: '',
-            place: linear(rates.at(-1) ?? 1),
-            ticks: rates.map((at) => ({ at, text: formatRate(at) })),
-          },
-          curves,
-          steps: true,
-          moments: [{ at: scenario.survival.cut_after / 1_000, text: 'cut' }],
-        }),
-    },
-  ];
+  const xLabel = 'time since the transfer began, s';
+  return {
+    name: 'throughput',
+    title,
+    svg: (caption) =>
+      lineChart({
+        title,
+        caption,
+        xLabel,
+        yLabel: '',
+        x: evenAxis(xLabel, runFor / 1_000, 9),
+        y: {
+          label: '',
+          place: linear(rates.at(-1) ?? 1),
+          ticks: rates.map((at) => ({ at, text: formatRate(at) })),
+        },
+        curves,
+        steps: true,
+        moments: [{ at: cutAfter / 1_000, text: 'cut' }],
+      }),
+  };
 }
