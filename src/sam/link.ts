@@ -33,7 +33,13 @@ export class Link {
     this.#random = random;
     this.advertiser = link.subnet === undefined ? undefined : new Advertiser(random);
     // A router that is told its subnet asks, too: there may be other gateways of the zone.
-    this.#nextSolicitation = addMs(now, random.uniform() * SAM.maxStartDelay);
+    this.askAgain(now);
+  }
+
+  /** Begins to solicit advertisements, from the first on. */
+  askAgain(now: Millis): void {
+    this.#solicitations = 0;
+    this.#nextSolicitation = addMs(now, this.#random.uniform() * SAM.maxStartDelay);
   }
 
   get local(): Address | undefined {

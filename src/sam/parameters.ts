@@ -12,8 +12,10 @@ export interface ZoneEntry {
   readonly prefix: Prefix;
   readonly sequence: number;
   readonly hopCount: number;
-  /** Where it was heard. */
+  /** Where the nearest speaker was heard. */
   readonly interface: number;
+  /** Every interface on which just this was heard, with the least hop count there: one may go, and another still have it. */
+  readonly heardOn: ReadonlyMap<number, number>;
   readonly validUntil: Millis;
   readonly preferredUntil: Millis;
   /** Withdrawn before its time: kept until then, so that an older advertisement does not bring it back. */
@@ -92,6 +94,7 @@ export class ZoneParameters {
         sequence: from.sequence,
         hopCount: from.hopCount,
         interface: index,
+        heardOn: new Map([[index, from.hopCount]]),
         validUntil: until(now, validLifetime),
         preferredUntil: until(now, preferredLifetime),
         withdrawn: validLifetime === 0,
@@ -107,11 +110,16 @@ export class ZoneParameters {
     return { events, refused };
   }
 
-  /** Forgets everything heard over an interface that is gone. */
+  /** An interface is gone, and with it what was heard there and nowhere else. True if something is forgotten by that. */
   forgetInterface(index: number): boolean {
     const before = this.#entries.size;
     for (const [key, entry] of this.#entries) {
-      if (entry.interface === index) this.#entries.delete(key);
+      const heardOn = new Map(entry.heardOn);
+      if (!heardOn.delete(index)) continue;
+      const [nearest] = [...heardOn].sort(([, a], [, b]) => a - b);
+      if (nearest === undefined) this.#entries.delete(key);
+      else
+        this.#entries.set(key, { ...entry, heardOn, interface: nearest[0], hopCount: nearest[1] });
     }
     return this.#entries.size < before;
   }
@@ -174,8 +182,11 @@ export class ZoneParameters {
     if (old.withdrawn) return entry.withdrawn ? undefined : 'parameters-stale';
     if (entry.withdrawn) return 'parameters-stale';
     const nearer = entry.hopCount < old.hopCount;
+    const before = old.heardOn.get(entry.interface) ?? Infinity;
+    const heardOn = new Map(old.heardOn).set(entry.interface, Math.min(before, entry.hopCount));
     this.#entries.set(key, {
       ...old,
+      heardOn,
       hopCount: Math.min(old.hopCount, entry.hopCount),
       interface: nearer ? entry.interface : old.interface,
       validUntil: ms(Math.max(old.validUntil, entry.validUntil)),

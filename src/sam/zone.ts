@@ -65,10 +65,13 @@ export class Zone {
       kept.delete(wanted.index);
       return old;
     });
+    let lost = false;
     for (const [index, old] of kept) {
       out.push(...old.unconfigure());
-      this.parameters.forgetInterface(index);
+      lost = this.parameters.forgetInterface(index) || lost;
     }
+    // The next advertisement may be a minute away.
+    if (lost) for (const link of this.links) link.askAgain(now);
     this.config = config;
     return out;
   }

@@ -148,6 +148,28 @@ describe('configuration', () => {
     expect(run.locals).toEqual([]);
   });
 
+  it('an interface that goes takes nothing with it that another one has heard, too', () => {
+    const run = new Run(config({ zones: [child(eth0, wifi)] }));
+    const said = advertisement([parameters()]);
+    run.hear(said).hear(said, 3).pass(20_000);
+    const ofWifi = run.engine.addresses().filter((a) => a.interface === 3);
+    expect([run.engine.addresses().length, ofWifi.length]).toEqual([2, 1]);
+    run.take(run.engine.configure(config({ zones: [child(wifi)] }), run.now));
+    expect(run.engine.addresses()).toEqual(ofWifi);
+    expect(run.pass(20_000).sent('routerSolicitation')).toBe(0);
+  });
+
+  it('where only the interface that is gone had heard of the zone, the others ask', () => {
+    const run = new Run(config({ zones: [child(eth0, wifi)] }));
+    run.hear(advertisement([parameters()])).pass(60_000);
+    const asked = run.sent('routerSolicitation');
+    run.take(run.engine.configure(config({ zones: [child(wifi)] }), run.now)).pass(2_000);
+    expect(run.engine.addresses()).toEqual([]);
+    expect(run.sent('routerSolicitation')).toBe(asked + 1);
+    run.hear(advertisement([parameters()]), 3).pass(5_000);
+    expect(run.engine.addresses()).toHaveLength(1);
+  });
+
   const gateway = (...interfaces: SamInterface[]): SamZone => ({ name: 'inner', role: 'gateway', interfaces }); // prettier-ignore
   it.each<[string, Partial<SamConfig>, RegExp]>([
     [

@@ -110,6 +110,17 @@ describe('parameters that are heard', () => {
     learn(zone, said({ hopCount: 2 }), 0, 3);
     expect(state(zone)).toEqual([['2001:db8:a::/48', 1, 2, 600_000, 300_000]]);
     expect(zone.forgetInterface(1)).toBe(false);
+    // The next one takes over.
+    expect(zone.forgetInterface(2)).toBe(false);
+    expect(state(zone)).toEqual([['2001:db8:a::/48', 2, 3, 600_000, 300_000]]);
+    expect([zone.forgetInterface(3), zone.live()]).toEqual([true, []]);
+  });
+
+  it('of a new number count from where that was heard', () => {
+    const zone = new ZoneParameters();
+    learn(zone, said(), 0, 1);
+    learn(zone, said({ sequence: 11, hopCount: 2 }), 0, 2);
+    expect(state(zone)).toEqual([['2001:db8:a::/48', 2, 2, 600_000, 300_000]]);
     expect([zone.forgetInterface(2), zone.live()]).toEqual([true, []]);
   });
 
