@@ -1,11 +1,11 @@
 import { isLinkLocal } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import { formatPrefix } from '../wire/prefix.js';
-import { FORMAT } from './constants.js';
+import { FORMAT, SAM } from './constants.js';
 import { decodeSubnet } from './local.js';
 import { required } from './result.js';
 import { isGlobal } from './route.js';
-import type { SamConfig, SamInterface } from './types.js';
+import type { SamConfig, SamInterface, SamZone } from './types.js';
 
 const wrong = (what: string, value: unknown): never => {
   throw new RehomeError('REHOME_E_SAM_CONFIG', what, value);
@@ -34,12 +34,34 @@ export function checkConfig(config: SamConfig): void {
       interfaces.add(link.index);
       checkInterface(link);
     }
+    checkConstants(zone);
   }
   for (const { prefix } of config.providers) {
     if (!isGlobal(prefix.address)) {
       wrong(`${formatPrefix(prefix)} is no global prefix; a provider gives one`, prefix);
     }
+    if (prefix.length < SAM.minPrefixLength) {
+      const least = SAM.minPrefixLength;
+      wrong(
+        `${formatPrefix(prefix)} is too short; no child believes less than a /${least}`,
+        prefix,
+      );
+    }
   }
+}
+
+/** A local address is found from a global one by the zone's constant prefix (§3.2.1): there can be only one. */
+function checkConstants({ name, interfaces }: SamZone): void {
+  const constants = interfaces.flatMap(({ subnet }) => {
+    const parts = subnet === undefined ? undefined : decodeSubnet(subnet.address);
+    return parts?.ok === true ? [formatPrefix(parts.constant)] : [];
+  });
+  const other = constants.find((c) => c !== constants[0]);
+  if (other === undefined) return;
+  wrong(
+    `zone ${name} has subnets of ${constants[0]} and of ${other}; take one constant prefix`,
+    name,
+  );
 }
 
 function checkInterface({ name, linkLocal, mtu, subnet, octets, infix }: SamInterface): void {
@@ -51,7 +73,13 @@ function checkInterface({ name, linkLocal, mtu, subnet, octets, infix }: SamInte
     if (subnet.length !== FORMAT.subnetPrefixLength) {
       wrong(`${name}: ${formatPrefix(subnet)} is no subnet prefix; it has to be a /64`, subnet);
     }
-    required(decodeSubnet(subnet.address), formatPrefix(subnet));
+    const parts = required(decodeSubnet(subnet.address), formatPrefix(subnet));
+    if (octets === 0 && parts.subnet.length === 0) {
+      wrong(
+        `${name}: ${formatPrefix(subnet)} has no subnet infix, so the IID needs one of 1 to 7 octets`,
+        octets,
+      );
+    }
   }
   if (octets !== undefined && (!Number.isInteger(octets) || octets < 0 || octets > 7)) {
     wrong(`${name}: an IID infix of ${octets} octets; 0 to 7 are possible`, octets);

@@ -125,17 +125,20 @@ export class Zone {
       // A zone is recognised by its parameters; a gateway makes it one.
       if (subnet === undefined || (lengths.length === 0 && !this.isGateway)) continue;
       const parts = decodeSubnet(subnet.address);
+      const subnetBits = parts.ok ? parts.subnet.length : 0;
       const octets =
         link.interface.octets ??
         chooseOctets({
           // A gateway may have to choose before it knows any prefix.
           zoneLengths: lengths.length === 0 ? [0] : lengths,
-          subnetBits: parts.ok ? parts.subnet.length : 0,
+          subnetBits,
           provable: provable && lengths.length > 0,
         });
-      if (octets !== undefined) out.push(...link.configure(subnet, octets, now));
+      // Without any infix it would be the gateway's (§3.2.3).
+      const fits = octets !== undefined && octets + subnetBits > 0;
+      if (fits) out.push(...link.configure(subnet, octets, now));
       else if (!this.#unfit) out.push(this.event('no-infix-fits', now, { subnet: subnet.address }));
-      this.#unfit = octets === undefined;
+      this.#unfit = !fits;
     }
     return out;
   }

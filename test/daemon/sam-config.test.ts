@@ -131,6 +131,11 @@ describe('[sam]', () => {
     [GATEWAY.replace('fcf9:0:0:1::/64', 'fcf9::/64'), /no subnet prefix of the SAM format/],
     [GATEWAY.replace('"5555"', '"555"'), /not 1 to 7 octets/],
     [GATEWAY.replace('2001:db8:a::/48', 'fd00::/48'), /no global prefix/],
+    [GATEWAY.replace('2001:db8:a::/48', '2000::/11'), /shorter than \/12/],
+    [
+      `${GATEWAY}[[sam.link]]\ninterface = "lan1"\nzone = "site"\nsubnet = "fd00:1:2::/64"`,
+      /sam\.link\[1\]\.subnet: another constant prefix than lan0/,
+    ],
     [GATEWAY.replace('2001:db8:a::/48', '2001:db8:a:a::/48'), /bits set past \/48/],
     [`${GATEWAY}[[sam.link]]\ninterface = "lan1"\nzone = "other"`, /gateway of one zone at most/],
     [

@@ -99,6 +99,18 @@ describe('a host', () => {
     expect(events).toEqual(['prefix-learned', 'no-infix-fits']);
   });
 
+  it('takes no address without any infix: that would be the gateway’s [SAM-3.2.3-4]', () => {
+    const run = new Run(config({ zones: [child({ ...eth0, octets: 0 })] }));
+    run.hear(advertisement([pio('fcf0::/64'), parameters()])).pass(10_000);
+    expect(run.kinds('join')).toEqual([]);
+    const events = run.effects.flatMap((e) => (e.kind === 'event' ? [e.event.name] : []));
+    expect(events).toEqual(['prefix-learned', 'no-infix-fits']);
+    // In a subnet that has one it is possible.
+    const other = new Run(config({ zones: [child({ ...eth0, octets: 0 })] }));
+    other.hear(advertisement([pio('fcf9:0:0:1::/64'), parameters()])).pass(10_000);
+    expect(other.locals).toEqual(['fcf9:0:0:1:f00::']);
+  });
+
   it('says when a prefix is too long for the infix it has', () => {
     const run = new Run().hear(advertisement([parameters()])).pass(5_000);
     run.hear(advertisement([parameters('2001:db8::/120')])).pass(60_000);
@@ -198,6 +210,28 @@ describe('configuration', () => {
       'an infix too long',
       { zones: [child({ ...eth0, infix: 256n, octets: 1 })] },
       /0x100 does not fit in 1/,
+    ],
+    [
+      'two constant prefixes in a zone',
+      {
+        zones: [
+          gateway(
+            { ...eth0, subnet: parsePrefix('fcf9:0:0:1::/64') },
+            { ...wifi, subnet: parsePrefix('fd00:1:2::/64') },
+          ),
+        ],
+      },
+      /fcf0::\/12 and of fd00:1:2::\/48; take one constant prefix/,
+    ],
+    [
+      'no infix at all',
+      { zones: [child({ ...eth0, octets: 0, subnet: parsePrefix('fcf0::/64') })] },
+      /needs one of 1 to 7 octets/,
+    ],
+    [
+      'a prefix that no child would believe',
+      { providers: [{ prefix: parsePrefix('2000::/11') }] },
+      /too short; no child believes less than a \/12/,
     ],
     [
       'a local prefix of a provider',
