@@ -1,7 +1,7 @@
 import type { Address } from '../wire/address.js';
 import { u8 } from '../wire/bytes.js';
 import { ICMPV6_TYPE } from '../wire/icmpv6.js';
-import { parseIpv6, PROTOCOL, walkHeaders, type Ipv6Header } from '../wire/ipv6.js';
+import { IPV6_HEADER, parseIpv6, PROTOCOL, walkHeaders, type Ipv6Header } from '../wire/ipv6.js';
 import { checkConsistency, isArrival, type CheckFailure } from './check.js';
 import { SAM } from './constants.js';
 import { decapsulate, encapsulate, encapsulationLimit, overheadFor } from './encapsulation.js';
@@ -54,6 +54,9 @@ export type Verdict =
       readonly reply?: Verdict;
     };
 
+/** Octets behind an IPv6 header. */
+const MAX_PAYLOAD = 0xffff;
+
 type Dropped = Extract<Verdict, { verdict: 'drop' }>;
 const drop = (reason: DropReason, reply?: Verdict): Dropped =>
   reply === undefined ? { verdict: 'drop', reason } : { verdict: 'drop', reason, reply };
@@ -62,17 +65,18 @@ const drop = (reason: DropReason, reply?: Verdict): Dropped =>
  * A global packet that the host itself sends, or an ICMPv6 error of ours. Its hop limit is not touched.
  */
 export function fromHost(table: SamTable, packet: Uint8Array): Verdict {
-  const header = innerHeader(packet);
-  if (header === undefined) return drop('malformed');
+  const found = innerPacket(packet);
+  if (found === undefined) return drop('malformed');
+  const { header, inner } = found;
   if (!isGlobal(header.source) || !isGlobal(header.destination)) return drop('inner-not-global');
-  return send(table, packet, routeOut(table, header.source, header.destination), false);
+  return send(table, inner, routeOut(table, header.source, header.destination), false);
 }
 
 /** A packet that came from a provider: for somebody below, or for nobody. */
 export function fromProvider(table: SamTable, packet: Uint8Array): Verdict {
-  const header = innerHeader(packet);
-  if (header === undefined) return drop('malformed');
-  return fromAbove(table, packet, header);
+  const found = innerPacket(packet);
+  if (found === undefined) return drop('malformed');
+  return fromAbove(table, found.inner, found.header);
 }
 
 /** A packet with local addresses that came in over an interface of the zone. */
@@ -82,9 +86,10 @@ export function fromZone(table: SamTable, zoneName: string, packet: Uint8Array):
   if (zone === undefined || !walk.ok || !isOurs(zone, walk.header.destination)) {
     return { verdict: 'pass' };
   }
-  if (walk.upper.protocol === PROTOCOL.icmpv6 && u8(packet, walk.upper.offset) < 128) {
-    return errorFromZone(table, zone, packet);
-  }
+  const { protocol, offset } = walk.upper;
+  // No router answers in fragments (RFC 4443 §2.4 (c)); they are of something that the host was sent.
+  const error = protocol === PROTOCOL.icmpv6 && walk.fragment === undefined;
+  if (error && u8(packet, offset) < 128) return errorFromZone(table, zone, packet);
   const found = decapsulate(packet);
   if (!found.ok) {
     switch (found.reason) {
@@ -92,7 +97,7 @@ export function fromZone(table: SamTable, zoneName: string, packet: Uint8Array):
         return { verdict: 'pass' };
       case 'outer-fragment':
         // Of something else than a tunnel packet, perhaps; that is the host's.
-        return walk.upper.protocol === PROTOCOL.ipv6 ? drop('outer-fragment') : { verdict: 'pass' };
+        return protocol === PROTOCOL.ipv6 ? drop('outer-fragment') : { verdict: 'pass' };
       case 'congestion-mark':
         return drop('congestion-mark');
       default:
@@ -100,7 +105,7 @@ export function fromZone(table: SamTable, zoneName: string, packet: Uint8Array):
     }
   }
   const { outer, inner } = found;
-  const header = innerHeader(inner);
+  const header = innerPacket(inner)?.header;
   if (header === undefined) return drop('inner-malformed');
   if (!isGlobal(header.source) || !isGlobal(header.destination)) return drop('inner-not-global');
   const arrival = checkConsistency(zone, outer, header);
@@ -114,9 +119,12 @@ export function fromZone(table: SamTable, zoneName: string, packet: Uint8Array):
   return send(table, inner, route, true);
 }
 
-function innerHeader(packet: Uint8Array): Ipv6Header | undefined {
+/** A packet without the octets that its link put behind it: they would make it longer than it says. */
+function innerPacket(
+  packet: Uint8Array,
+): { readonly header: Ipv6Header; readonly inner: Uint8Array } | undefined {
   const parsed = parseIpv6(packet);
-  return parsed.ok ? parsed.header : undefined;
+  return parsed.ok ? { header: parsed.header, inner: packet.subarray(0, parsed.end) } : undefined;
 }
 
 /** What comes from above goes down or nowhere: never up again, never sideways. So nothing can go round. */
@@ -154,7 +162,8 @@ function send(table: SamTable, packet: Uint8Array, route: Route, forwarded: bool
   }
   const { zone, source, destination } = route;
   const egress = egressOf(zone, source, destination);
-  const room = egress.mtu - overheadFor(limit);
+  // A link may carry more than a packet can be long (RFC 8200 §3).
+  const room = Math.min(egress.mtu, IPV6_HEADER + MAX_PAYLOAD) - overheadFor(limit);
   if (out.length > room) {
     // RFC 2473 §7.1: (a); and no (b), because nothing is fragmented here.
     if (packet.length <= SAM.minMtu) return drop('zone-mtu-too-small');

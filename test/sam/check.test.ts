@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fromHost, fromProvider, fromZone, type Verdict } from '../../src/sam/forward.js';
 import { encapsulate } from '../../src/sam/encapsulation.js';
 import type { Address } from '../../src/wire/address.js';
+import { buildIpv6 } from '../../src/wire/ipv6.js';
 import { GLOBALS, LOCAL, mayPass, OUTER, TABLES } from './everybody.js';
 import { line, udp } from './support.js';
 
@@ -123,6 +124,14 @@ describe('other addresses', () => {
     expect(fromZone(TABLES.m, 'site', udp(LOCAL.h, LOCAL.m))).toEqual({ verdict: 'pass' });
     expect(fromZone(TABLES.m, 'elsewhere', udp(LOCAL.h, LOCAL.m))).toEqual({ verdict: 'pass' });
     expect(fromZone(TABLES.m, 'site', Uint8Array.of(1, 2, 3))).toEqual({ verdict: 'pass' });
+  });
+
+  it('fragments of the host’s own ICMPv6 messages are left to it, whatever octets they begin with', () => {
+    for (const first of [0, 1, 2, 127, 128]) {
+      const rest = Uint8Array.of(58, 0, 0x05, 0xa8, 0, 0, 0, 1, first, 0, 0, 0, 0, 0, 0, 0);
+      const packet = buildIpv6({ source: LOCAL.h, destination: LOCAL.m, nextHeader: 44, payload: rest }); // prettier-ignore
+      expect(fromZone(TABLES.m, 'site', packet)).toEqual({ verdict: 'pass' });
+    }
   });
 
   it('errors about what came in are told to the right one', () => {
