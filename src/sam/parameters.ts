@@ -18,7 +18,7 @@ export interface ZoneEntry {
   readonly heardOn: ReadonlyMap<number, number>;
   readonly validUntil: Millis;
   readonly preferredUntil: Millis;
-  /** Withdrawn before its time: kept until then, so that an older advertisement does not bring it back. */
+  /** Withdrawn before its time: kept for a while (SAM.maxTombstone), so that an older advertisement does not bring it back. */
   readonly withdrawn: boolean;
 }
 
@@ -163,8 +163,9 @@ export class ZoneParameters {
     if (old === undefined && this.#entries.size >= 2 * SAM.maxZonePrefixes)
       return 'parameters-limit';
     if (entry.withdrawn) {
-      const end = Math.min(old?.validUntil ?? Infinity, addMs(now, SAM.maxTombstone));
-      this.#entries.set(key, { ...entry, validUntil: ms(end), preferredUntil: ms(0) });
+      // Not only as long as we had it: others may have heard what we missed, that it lasts longer.
+      const end = addMs(now, SAM.maxTombstone);
+      this.#entries.set(key, { ...entry, validUntil: end, preferredUntil: ms(0) });
       return old === undefined || old.withdrawn ? undefined : 'prefix-withdrawn';
     }
     if ((old === undefined || old.withdrawn) && this.live().length >= SAM.maxZonePrefixes) {
