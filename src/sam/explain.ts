@@ -2,7 +2,7 @@ import type { Address } from '../wire/address.js';
 import { formatPrefix, prefixContains, prefixOf, type Prefix } from '../wire/prefix.js';
 import { addressToBits, bitsAt } from './bits.js';
 import { FORMAT } from './constants.js';
-import { decodeInfix, infixLength } from './infix.js';
+import { decodeInfix } from './infix.js';
 import { constantOf, decodeLocal } from './local.js';
 import { resolve } from './mapping.js';
 import type { SamFailure } from './result.js';
@@ -39,10 +39,10 @@ export function explainLocal(address: Address): Explanation {
   out.add('subnet infix', subnetBits, 'which subnet of the zone');
   out.add('unused', room - subnetBits, 'has to be zero');
   out.add('reserved', 1, 'has to be zero');
-  out.add('subnet infix length', 3, `${digits}, in half-octets`);
+  out.add('subnet infix length', 3, counted(digits, 'half-octet'));
   const octets = out.number(64, 4);
   const infixBits = Math.min(8 * octets, 56);
-  out.add('IID infix length', 4, `${octets}, in octets`);
+  out.add('IID infix length', 4, counted(octets, 'octet'));
   out.add('SAM tag', 4, '1111: two bits for the future, u = 1, g = 1');
   out.add('unused', 56 - infixBits, 'has to be zero');
   out.add('IID infix', infixBits, 'which interface of the subnet');
@@ -69,31 +69,38 @@ export function explainGlobal(
     const of = levels === 1 ? '' : ` ${level}`;
     const at = out.at;
     const found = resolve(prefixOf(address, at), constant, address);
-    const infix = decodeInfix(address, at);
-    if (!found.ok || !infix.ok) {
-      const why = found.ok ? infix : found;
-      return { fields: [...out.all, ...out.rest()], failure: why.ok ? undefined : why };
-    }
-    const { subnet, iid } = infix;
-    const whole = infixLength(subnet.length, iid.length) <= 128 - at;
-    if (!whole) break;
-    out.add(`format${of}`, 1, '0: this format');
-    out.add(`N1${of}`, 3, `${subnet.length / 4} half-octets of subnet infix`);
-    out.add(`N2${of}`, 4, `${iid.length / 8} octets of IID infix`);
-    if (found.kind === 'itself') {
+    if (found.ok && found.kind === 'itself') {
+      if (at + FORMAT.infixHeader <= 128) header(out, of);
       out.add('rest', 128 - out.at, 'zero: the interface itself');
       break;
     }
-    out.add(`subnet infix${of}`, subnet.length, 'which subnet of the zone');
-    out.add(
-      `IID infix${of}`,
-      iid.length,
-      `child ${found.local}, who has ${formatPrefix(found.prefix)}`,
-    );
+    const infix = decodeInfix(address, at);
+    if (!found.ok || !infix.ok) {
+      const failure = found.ok ? (infix.ok ? undefined : infix) : found;
+      if (at + FORMAT.infixHeader <= 128) header(out, of);
+      return { fields: [...out.all, ...out.rest()], failure };
+    }
+    const { subnet, iid } = infix;
+    header(out, of);
+    const child = `child ${found.local}, who has ${formatPrefix(found.prefix)}`;
+    const alone = iid.length === 0;
+    out.add(`subnet infix${of}`, subnet.length, alone ? child : 'which subnet of the zone');
+    out.add(`IID infix${of}`, iid.length, child);
   }
   out.add('rest', 128 - out.at, "the child's own");
   return { fields: out.all, failure: undefined };
 }
+
+/** The octet before the two infixes (figure 6), as far as it says what follows. */
+function header(out: Fields, of: string): void {
+  const unknown = out.number(out.at, 1) === 1;
+  out.add(`format${of}`, 1, unknown ? '1: of the future, not known here' : '0: this format');
+  if (unknown) return;
+  out.add(`N1${of}`, 3, `${counted(out.number(out.at, 3), 'half-octet')} of subnet infix`);
+  out.add(`N2${of}`, 4, `${counted(out.number(out.at, 4), 'octet')} of IID infix`);
+}
+
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
 
 /** Fields one after the other. */
 class Fields {

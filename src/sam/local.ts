@@ -225,7 +225,7 @@ export function fieldFromHex(text: string, what: string): BitField {
   if (!/^[0-9a-fA-F]{1,16}$/.test(text)) {
     throw new RehomeError(
       'REHOME_E_SAM_LENGTH',
-      `${what}: want up to 16 hexadecimal digits, not ${JSON.stringify(text)}`,
+      `${what}: want 1 to 16 hexadecimal digits, without 0x, not ${JSON.stringify(text)}`,
       text,
     );
   }

@@ -103,11 +103,45 @@ describe('rehome sam', () => {
     ],
     ['table 1 as printed', ['delegate', '--zone', '2001:db8:a:a::/48', '--local', H], /bit 60/],
     ['no address', ['explain', 'h'], /not an IPv6 address/],
+    ['a local prefix of a zone', ['delegate', '--zone', 'fcf0::/12', '--local', H], /no global/],
+    ['hexadecimal with 0x', ['address', '--constant', 'fcf0::/12', '--iid', '0x77'], /without 0x/],
+    ['no level at all', ['explain', '--zone', '2001:db8::/32', '--levels', '0', '2001:db8::'], /1 to 8/], // prettier-ignore
+    ['levels of a local address', ['explain', '--levels', '2', H], /--levels .* --zone/],
+    ['the constant of a local address', ['explain', '--constant', 'fd00::/48', H], /--constant .* --zone/], // prettier-ignore
     ['no subcommand', [], /rehome sam/],
   ])('exits 2 for %s', async (_what, args, message) => {
     const { status, out, err } = await cli(['sam', ...args]);
     expect([status, out]).toEqual([2, '']);
     expect(err).toMatch(message);
+  });
+
+  it('says what an address without any infix lacks', async () => {
+    expect((await cli(['sam', 'address', '--constant', 'fcf0::/12'])).err).toMatch(
+      /--subnet, --iid/,
+    );
+  });
+
+  it('names the fields of an infix that is refused, too', async () => {
+    const names = async (zone: string, global: string): Promise<string[]> => {
+      const { json, status } = await rehome('explain', '--zone', zone, global);
+      expect(status).toBe(1);
+      return (json['fields'] as { name: string }[]).map((f) => f.name);
+    };
+    const header = ['zone prefix', 'format', 'N1', 'N2', 'not understood'];
+    expect(await names('2001:db8::/32', '2001:db8:0900::')).toEqual(header); // nine octets
+    expect(await names('2001:db8::/32', '2001:db8:0001::')).toEqual(header); // stray
+    expect(await names('2001:db8::/112', '2001:db8::7000')).toEqual(header); // past the end
+    expect(await names('2001:db8::/32', '2001:db8:8000::')).toEqual(['zone prefix', 'format', 'not understood']); // prettier-ignore
+    expect(await names('2001:db8::/121', '2001:db8::1')).toEqual(['zone prefix', 'not understood']);
+  });
+
+  it('names whom an infix designates, whatever fields it has', async () => {
+    const meanings = async (zone: string, global: string): Promise<string> =>
+      JSON.stringify((await rehome('explain', '--zone', zone, global)).json['fields']);
+    expect(await meanings('2001:db8::/32', '2001:db8:1090::')).toMatch(/"child fcf9:0:0:1:f00::, who has 2001:db8:1090::\/44"/); // prettier-ignore
+    // Too few bits for an infix, and none of them set.
+    expect(await meanings('2001:db8::/124', '2001:db8::')).toMatch(/the interface itself/);
+    expect(await meanings('2001:db8::/124', '2001:db8::')).not.toMatch(/child/);
   });
 
   it('says how to explain a global address', async () => {

@@ -296,7 +296,7 @@ export class FakeSource implements ControlSource {
               local: 'fcf9::1:2f00:0:0:6666',
               ours: false,
               prefixes: [
-                { prefix: '2001:db8:b::/56', validSeconds: 60, deprecated: true, hopCount: 2 },
+                { prefix: '2001:db8:b::/56', validSeconds: 60, deprecated: true, hopCount: 1 },
               ],
             },
           ],

@@ -7,7 +7,13 @@ import { checkConstant, decodeLocal, fieldFromHex, tryLocal } from '../../sam/lo
 import { delegatedPrefix, ownAddress, resolve } from '../../sam/mapping.js';
 import type { SamFailure } from '../../sam/result.js';
 import { addressToHex, type Address } from '../../wire/address.js';
-import { formatPrefix, parsePrefix, prefixOf, type Prefix } from '../../wire/prefix.js';
+import {
+  formatPrefix,
+  parsePrefix,
+  prefixContains,
+  prefixOf,
+  type Prefix,
+} from '../../wire/prefix.js';
 import { drawBits } from '../format/bits.js';
 import { formatZones } from '../format/sam.js';
 import type { Io } from '../io.js';
@@ -26,9 +32,31 @@ Examples:
   rehome sam explain --zone 2001:db8:a::/48 2001:db8:a:1297:7770::
   rehome sam zone --watch`;
 
-const prefix = reader(parsePrefix);
+/** What a zone can be delegated; a local prefix is a mix-up of the two kinds. */
+const zonePrefix = reader((text): Prefix => {
+  const found = parsePrefix(text);
+  if (LOCAL_KINDS.some((kind) => prefixContains(kind, found.address) && found.length > 0)) {
+    throw new InvalidArgumentError(
+      `${text} is no global prefix; give one that the zone was delegated, like 2001:db8:a::/48`,
+    );
+  }
+  return found;
+});
+const LOCAL_KINDS = ['fc00::/7', 'fe80::/10', 'ff00::/8'].map(parsePrefix);
 const constant = reader((text) => checkConstant(parsePrefix(text)));
 const SHORT = 'fcf0::/12';
+const CONSTANT = [
+  '--constant <prefix>',
+  `constant prefix of the zone's local addresses (default: ${SHORT})`,
+  constant,
+] as const;
+/** More than an address has room for. */
+const MAX_LEVELS = 8;
+const levelCount = (text: string): number => {
+  const levels = integer(MAX_LEVELS)(text);
+  if (levels === 0) throw new InvalidArgumentError(`a whole number from 1 to ${MAX_LEVELS}.`);
+  return levels;
+};
 const subnetDigits = reader((text) => fieldFromHex(text, 'subnet infix'));
 const iidOctets = reader((text): BitField => {
   const field = fieldFromHex(text, 'IID infix');
@@ -61,27 +89,33 @@ export const registerSam: Register = (program, io) => {
   sam
     .command('delegate')
     .description('the global prefix of the child at a local address')
-    .requiredOption('--zone <prefix>', 'a global prefix of the zone', prefix)
+    .requiredOption('--zone <prefix>', 'a global prefix of the zone', zonePrefix)
     .requiredOption('--local <address>', 'local address of the child', address)
     .option('--json', 'print JSON')
     .action((options: DelegateOptions) => delegate(io, options));
   sam
     .command('resolve')
     .description('whom a global address designates in a zone')
-    .requiredOption('--zone <prefix>', 'a global prefix of the zone', prefix)
+    .requiredOption('--zone <prefix>', 'a global prefix of the zone', zonePrefix)
     .requiredOption('--global <address>', 'the address', address)
-    .option('--constant <prefix>', "constant prefix of the zone's local addresses", constant)
+    .option(...CONSTANT)
     .option('--json', 'print JSON')
     .action((options: ResolveOptions) => resolveGlobal(io, options));
   sam
     .command('explain')
     .description('draw the bits of an address, each field named')
     .argument('<address>', 'a local address; with --zone a global one', address)
-    .option('--zone <prefix>', 'a global prefix of the zone it is in', prefix)
-    .option('--constant <prefix>', "constant prefix of the zone's local addresses", constant)
-    .option('--levels <n>', 'infixes of so many zones, one below the other', integer(8), 1)
+    .option('--zone <prefix>', 'a global prefix of the zone it is in', zonePrefix)
+    .option(...CONSTANT)
+    .option(
+      '--levels <n>',
+      'infixes of so many zones, one below the other (default: 1)',
+      levelCount,
+    )
     .option('--json', 'print JSON')
-    .action((what: Address, options: ExplainOptions) => explain(io, what, options));
+    .action((what: Address, options: ExplainOptions, command: Command) =>
+      explain(io, what, options, command),
+    );
   sam
     .command('zone')
     .description(
@@ -112,7 +146,10 @@ function makeAddress(io: Io, options: AddressOptions): void {
   const subnet = options.subnet ?? { value: 0n, length: 0 };
   const iid = options.iid ?? { value: 0n, length: 0 };
   const found = tryLocal(fixed, subnet, iid);
-  if (!found.ok) return give(io, json, refusal(found));
+  if (!found.ok) {
+    if (found.code === 'REHOME_E_SAM_EMPTY') io.err('give --subnet, --iid or both\n');
+    return give(io, json, refusal(found));
+  }
   const { local } = found;
   const infix = encodeInfix(subnet, iid);
   give(io, json, {
@@ -169,18 +206,23 @@ function resolveGlobal(io: Io, options: ResolveOptions): void {
 interface ExplainOptions extends Common {
   readonly zone?: Prefix;
   readonly constant?: Prefix;
-  readonly levels: number;
+  readonly levels?: number;
 }
 
-function explain(io: Io, what: Address, options: ExplainOptions): void {
+function explain(io: Io, what: Address, options: ExplainOptions, command: Command): void {
   const { zone, json } = options;
+  const fixed = options.constant ?? parsePrefix(SHORT);
+  const vain = options.constant ? '--constant' : options.levels ? '--levels' : undefined;
+  if (zone === undefined && vain !== undefined) {
+    command.error(
+      `error: ${vain} is for global addresses: give the prefix of the zone with --zone`,
+    );
+  }
   const { fields, failure } =
-    zone === undefined
-      ? explainLocal(what)
-      : explainGlobal(zone, options.constant ?? parsePrefix(SHORT), what, options.levels);
+    zone === undefined ? explainLocal(what) : explainGlobal(zone, fixed, what, options.levels ?? 1);
   const verdict: Answer = failure === undefined ? done : refusal(failure);
   if (json === true) {
-    return give(io, json, { address: what, ...kindOf(what, zone), fields, ...verdict });
+    return give(io, json, { address: what, ...kindOf(what, fixed, zone), fields, ...verdict });
   }
   io.out(`${what}\n\n${drawBits(what, fields, io.colors, failure?.bit)}\n`);
   if (failure !== undefined && zone === undefined && failure.code === 'REHOME_E_SAM_CONSTANT') {
@@ -192,15 +234,17 @@ function explain(io: Io, what: Address, options: ExplainOptions): void {
 
 function kindOf(
   what: Address,
+  assumed: Prefix,
   zone: Prefix | undefined,
 ): { kind: string } & Record<string, unknown> {
-  if (zone !== undefined) return { kind: 'global', zone: formatPrefix(zone) };
+  if (zone !== undefined)
+    return { kind: 'global', zone: formatPrefix(zone), constant: formatPrefix(assumed) };
   const parts = decodeLocal(what);
   if (!parts.ok) return { kind: 'local' };
-  const { constant: fixed, subnet, iid } = parts;
+  const { constant: own, subnet, iid } = parts;
   return {
     kind: 'local',
-    constant: formatPrefix(fixed),
+    constant: formatPrefix(own),
     subnetInfix: fieldHex(subnet),
     iidInfix: fieldHex(iid),
   };

@@ -37,12 +37,17 @@ function drawZone(sam: SamJson, zone: Zone, colors: Colors): string {
   return `${colors.bold(`zone ${zone.name}`)}: ${what}, ${under}\n${drawn.join('')}`;
 }
 
+function away(hopCount: number | null): string {
+  if (hopCount === null || hopCount === 0) return '';
+  return hopCount === 1 ? '1 router away' : `${hopCount} routers away`;
+}
+
 function parentLines(parent: Zone['parents'][number], colors: Colors): string[] {
   const rows = parent.prefixes.map((p) => [
     p.prefix,
     left(p.validSeconds),
     p.deprecated ? colors.yellow('not for new connections') : '',
-    p.hopCount === null || p.hopCount === 0 ? '' : `${p.hopCount} routers away`,
+    away(p.hopCount),
   ]);
   const whose = parent.ours ? colors.green('  (this host)') : '';
   return [`parent ${parent.local}${whose}`, ...lines(table(rows))];
