@@ -147,6 +147,14 @@ describe('[sam]', () => {
       /gateway and child of zone site at once/,
     ],
     [`${HOST}trust = true`, /trust/],
+    [
+      GATEWAY.replace('interface = "wan0"', 'interface = "lan0"'),
+      /sam\.provider\[0\]\.interface: lan0 is a link of a zone, and no provider's; write the name/,
+    ],
+    [
+      `${GATEWAY}[[sam.provider]]\nprefix = "2001:db8:a::/48"\ninterface = "wan1"`,
+      /sam\.provider\[1\]\.prefix: 2001:db8:a::\/48 is there twice; write the prefix/,
+    ],
   ])('says what is wrong: %#', (text, expected) => {
     expect(complaints(text).join('\n')).toMatch(expected);
   });

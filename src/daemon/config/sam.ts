@@ -138,7 +138,18 @@ export const samSchema = (
           if (l.subnet !== undefined) issue(['link', i, 'subnet'], 'a host learns its subnet');
         });
       }
-      for (const [i, { preferred, valid }] of (value.provider ?? []).entries()) {
+      for (const [i, { prefix, interface: from, preferred, valid }] of (
+        value.provider ?? []
+      ).entries()) {
+        if (names.includes(from)) {
+          issue(['provider', i, 'interface'], `${from} is a link of a zone, and no provider's`);
+        }
+        const first = (value.provider ?? []).findIndex(
+          (p) => formatPrefix(p.prefix) === formatPrefix(prefix),
+        );
+        if (first !== i) {
+          issue(['provider', i, 'prefix'], `${formatPrefix(prefix)} is there twice`);
+        }
         const late =
           preferred === undefined ? valid !== undefined : preferred > (valid ?? Infinity);
         if (late) issue(['provider', i, 'preferred'], 'longer than valid');
