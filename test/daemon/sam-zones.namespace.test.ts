@@ -94,6 +94,14 @@ describe.skipIf(needsIp() !== undefined)('a zone below a zone', () => {
       expect([address, reaches(leaf.namespace, address, FAR)]).toEqual([address, true]);
     }
     expect(ip(leaf.namespace, 'addr show dev rehome0')).toMatch(/2001:db0.*deprecated/);
+    // A reload that cannot be changes nothing, and says what to do.
+    const before = ip(a.namespace, 'addr show dev rehome0');
+    a.write(GATEWAY + provider('2001:db2::/32').replace('wan0', 'nowhere0'));
+    await expect(a.client.reload()).rejects.toThrow(
+      /\[sam\] names nowhere0: there is no such network interface; make it first, or write one of .*wan0/,
+    );
+    expect(ip(a.namespace, 'addr show dev rehome0')).toBe(before);
+    expect((await a.client.sam()).providers.map((p) => p.interface)).toEqual(['wan0', 'wan0']);
     // What is left out ends at once.
     a.write(GATEWAY + provider('2001:db1::/32'));
     await a.client.reload();

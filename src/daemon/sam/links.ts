@@ -25,15 +25,10 @@ export interface LinksNow {
 
 /** @throws RehomeError when an interface can never be in a zone: there is none, it is no Ethernet, its MTU is too small. */
 export function refuseLinks(config: SamDaemonConfig, links: readonly Link[]): void {
-  for (const name of [...config.links, ...config.providers].map((l) => l.interface)) {
-    const link = links.find((l) => l.name === name);
-    if (link === undefined) {
-      throw new RehomeError('REHOME_E_NO_LINK', `[sam] names ${name}: there is no such network interface`, name); // prettier-ignore
-    }
-    if (link.mac.length !== ETHERNET_ADDRESS) {
-      throw new RehomeError('REHOME_E_SAM_NOT_ETHERNET', `${name} cannot be a SAM link: the kernel programs need Ethernet`, name); // prettier-ignore
-    }
-  }
+  refuseInterfaces(
+    [...config.links, ...config.providers].map((l) => l.interface),
+    links,
+  );
   for (const { interface: name } of config.links) {
     const mtu = links.find((l) => l.name === name)?.mtu ?? 0;
     if (mtu >= MIN_LINK_MTU) continue;
@@ -42,6 +37,24 @@ export function refuseLinks(config: SamDaemonConfig, links: readonly Link[]): vo
       `${name} has an MTU of ${mtu}: links of a zone carry at least ${MIN_LINK_MTU} octets (1280, and 40 for the outer header)`,
       mtu,
     );
+  }
+}
+
+/** @throws RehomeError REHOME_E_NO_LINK, REHOME_E_SAM_NOT_ETHERNET when an interface can be neither a zone's nor a provider's */
+export function refuseInterfaces(names: readonly string[], links: readonly Link[]): void {
+  for (const name of names) {
+    const link = links.find((l) => l.name === name);
+    if (link === undefined) {
+      const there = links.map((l) => l.name).join(', ');
+      throw new RehomeError(
+        'REHOME_E_NO_LINK',
+        `[sam] names ${name}: there is no such network interface; make it first, or write one of ${there}`,
+        name,
+      );
+    }
+    if (link.mac.length !== ETHERNET_ADDRESS) {
+      throw new RehomeError('REHOME_E_SAM_NOT_ETHERNET', `${name} cannot be a SAM link: the kernel programs need Ethernet`, name); // prettier-ignore
+    }
   }
 }
 

@@ -26,8 +26,8 @@ import type { Clock, Timer } from '../clock.js';
 import type { SamDaemonConfig } from '../config/sam.js';
 import { FOREVER_SECONDS } from '../world.js';
 import { SamAnswers } from './answers.js';
-import { leasesOf, usableLeases } from './leases.js';
-import { linksNow, refuseLinks, type LinksNow } from './links.js';
+import { leasesOf, usableLeases, type Lease } from './leases.js';
+import { linksNow, refuseLinks, refuseInterfaces, type LinksNow } from './links.js';
 
 export interface SamServiceOptions {
   readonly config: SamDaemonConfig;
@@ -60,9 +60,7 @@ export class SamService {
   #engine: SamEngine;
   #table: SamTable = { zones: [], providers: [] };
   #links: LinksNow = { zones: [], deviceMtu: 0, troubles: new Map() };
-  #given: SamDaemonConfig['providers'];
-  /** The same with the times at which they end. */
-  #leases: readonly ProviderPrefix[];
+  #leases: readonly Lease[];
   #providers: readonly ProviderLink[] = [];
   #signature = '';
   #timer: Timer | undefined;
@@ -75,8 +73,7 @@ export class SamService {
    */
   constructor(options: SamServiceOptions) {
     this.#o = options;
-    this.#given = options.config.providers;
-    this.#leases = leasesOf(this.#given, options.clock.now());
+    this.#leases = leasesOf(options.config.providers, [], options.clock.now());
     try {
       this.#netlink = this.#keep(new Rtnetlink());
       refuseLinks(options.config, this.#netlink.links());
@@ -133,14 +130,16 @@ export class SamService {
     if (!this.#closed) this.#programs.setThroughDevice(watched);
   }
 
-  /** What providers give from now on: a renumbering, if it is not what it was. Lifetimes begin now. */
+  /**
+   * What providers give from now on: a renumbering, if it is not what it was. Lifetimes of what is new begin now.
+   * @throws RehomeError REHOME_E_NO_LINK, REHOME_E_SAM_NOT_ETHERNET because of an interface that is new; nothing has changed then
+   */
   setProviders(providers: SamDaemonConfig['providers']): void {
-    const now = this.#o.clock.now();
-    this.#given = providers;
-    this.#leases = leasesOf(providers, now);
-    this.#attachProviders();
-    this.#act(this.#engine.setProviders(this.#givenPrefixes(), now));
-    this.#schedule();
+    const known = new Set(this.#leases.map((l) => l.given.interface));
+    const names = providers.map((p) => p.interface).filter((name) => !known.has(name));
+    refuseInterfaces(names, this.#netlink.links());
+    this.#leases = leasesOf(providers, this.#leases, this.#o.clock.now());
+    this.#linksChanged();
   }
 
   get table(): SamTable {
@@ -187,14 +186,14 @@ export class SamService {
   }
 
   #givenPrefixes(): readonly ProviderPrefix[] {
-    return usableLeases(this.#leases, this.#given, this.#netlink.links(), this.#o.clock.now());
+    return usableLeases(this.#leases, this.#netlink.links(), this.#o.clock.now());
   }
 
   #providerLinks(): ProviderLink[] {
     const links = this.#netlink.links();
-    return this.#given.flatMap((p) => {
-      const link = links.find((l) => l.name === p.interface);
-      return link === undefined ? [] : [{ prefix: p.prefix, ifindex: link.index }];
+    return this.#leases.flatMap(({ given }) => {
+      const link = links.find((l) => l.name === given.interface);
+      return link === undefined ? [] : [{ prefix: given.prefix, ifindex: link.index }];
     });
   }
 
@@ -219,8 +218,8 @@ export class SamService {
 
   /** Differs when there is something to do. */
   #signatureOf(links: LinksNow): string {
-    const usable = this.#givenPrefixes().map((p, i) => p === this.#leases[i]);
-    return signatureOf(links, this.#providerLinks(), usable);
+    const usable = this.#givenPrefixes().map((p, i) => p === this.#leases[i]?.prefix);
+    return signatureOf(links, this.#leases, this.#providerLinks(), usable);
   }
 
   #changedSoon(): void {
@@ -230,7 +229,7 @@ export class SamService {
     }, DEBOUNCE);
   }
 
-  /** An interface has come, gone, or got its link-local address. */
+  /** An interface has come, gone, or got its link-local address; or providers give something else. */
   #linksChanged(): void {
     if (this.#closed) return;
     const next = this.#readLinks();
@@ -376,10 +375,11 @@ const unique = (prefixes: readonly Prefix[]): Prefix[] => [
 
 const signatureOf = (
   { zones, deviceMtu }: LinksNow,
+  leases: readonly Lease[],
   providers: readonly ProviderLink[],
   usable: readonly boolean[],
 ): string =>
-  JSON.stringify([zones, deviceMtu, providers, usable], (_key, value: unknown) =>
+  JSON.stringify([zones, deviceMtu, leases, providers, usable], (_key, value: unknown) =>
     typeof value === 'bigint' ? value.toString() : value,
   );
 
