@@ -96,22 +96,39 @@ export class Link {
     return first === Infinity ? undefined : ms(first);
   }
 
-  /** Begins to look for a local address, or goes on where nothing has changed. */
+  /**
+   * Begins to look for a local address, or goes on where nothing has changed. As long as there is none, a search for an
+   * infix of another length begins anew: which of several gateways is heard first does not decide.
+   * @param octets of IID infix, the longest that may be taken
+   */
   configure(subnet: Prefix, octets: number, now: Millis): SamEffect[] {
-    if (this.#machine && formatPrefix(this.#machine.subnet) === formatPrefix(subnet)) return [];
+    const before = this.#machine;
+    const tried = this.#triedFirst(octets);
+    const wanted = tried?.octets ?? octets;
+    if (before !== undefined && formatPrefix(before.subnet) === formatPrefix(subnet)) {
+      if (before.address !== undefined || before.octets === wanted) return [];
+    }
     const gone = this.unconfigure();
-    const { infix } = this.interface;
     this.#machine = new Autoconfiguration({
       interface: this.interface,
       subnet,
-      octets,
-      ...(infix === undefined ? {} : { infix }),
+      octets: wanted,
+      ...(tried === undefined ? {} : { infix: tried.infix }),
       router: this.#router,
-      delay: this.#delay,
+      // Who has begun already has waited.
+      delay: this.#delay && before?.state !== 'probing',
       random: this.#random,
       now,
     });
     return gone;
+  }
+
+  /** The administrator's infix, or that of the last run. */
+  #triedFirst(octets: number): SamInterface['remembered'] {
+    const { infix, octets: fixed, remembered } = this.interface;
+    if (infix !== undefined) return { infix, octets };
+    const fits = fixed === undefined && remembered !== undefined && remembered.octets <= octets;
+    return fits || remembered?.octets === octets ? remembered : undefined;
   }
 
   unconfigure(): SamEffect[] {

@@ -18,8 +18,13 @@ export interface SamInterface {
   readonly subnet?: Prefix;
   /** Octets of IID infix, 0 to 7; undefined: chosen (see infix-length.ts). */
   readonly octets?: number;
-  /** Tried first, instead of a random one: the administrator's, or the one of the last run. */
+  /** Tried first, instead of a random one. */
   readonly infix?: bigint;
+  /**
+   * The infix of the last run: tried first where nothing else is said, if it is no longer than what would be chosen. A
+   * change of it is no change of the interface.
+   */
+  readonly remembered?: { readonly infix: bigint; readonly octets: number };
   /** False: SAM options received here are counted and ignored. */
   readonly trusted: boolean;
 }

@@ -222,4 +222,9 @@ export class Zone {
 
 const sameInterface = (a: SamInterface, b: SamInterface): boolean => describe(a) === describe(b);
 const describe = (i: SamInterface): string =>
-  JSON.stringify({ ...i, infix: i.infix?.toString(), linkLayer: i.linkLayer?.join() });
+  JSON.stringify({
+    ...i,
+    infix: i.infix?.toString(),
+    remembered: undefined,
+    linkLayer: i.linkLayer?.join(),
+  });

@@ -4,8 +4,8 @@ import { SamEngine } from '../../src/sam/engine.js';
 import type { SamConfig, SamInterface, SamZone } from '../../src/sam/types.js';
 import { SeededRandom } from '../../src/sim/random.js';
 import { parseAddress } from '../../src/wire/address.js';
-import { ALL_ROUTERS } from '../../src/wire/multicast.js';
-import { parseNd } from '../../src/wire/nd.js';
+import { ALL_NODES, ALL_ROUTERS } from '../../src/wire/multicast.js';
+import { buildNd, parseNd } from '../../src/wire/nd.js';
 import { parsePrefix } from '../../src/wire/prefix.js';
 import { advertisement, child, config, eth0, M, parameters, pio, Run } from './run.js';
 
@@ -119,6 +119,77 @@ describe('a host', () => {
     expect(events.filter((e) => e.name === 'prefix-too-long')).toMatchObject([
       { zone: 'site', detail: { prefix: '2001:db8::/120' } },
     ]);
+  });
+
+  it('chooses the length of its infix anew while it has no address: the order of advertisements does not matter', () => {
+    // 2001:db8:b::/56 leaves no room for a provable address, 2001:db8:a::/48 does with one octet.
+    const told = (wait: number, ...order: string[]): Run => {
+      const run = new Run(config({ provable: true }));
+      order.forEach((prefix, i) => {
+        const parent = parseAddress(`fcf0::2f00:0:0:${i + 1}`);
+        run.hear(advertisement([parameters(prefix, 1, 600, parent)], `fe80::${i + 10}`));
+        run.pass(wait);
+      });
+      return run.pass(10_000);
+    };
+    const [a, b] = ['2001:db8:a::/48', '2001:db8:b::/56'];
+    // Delaying, and probing.
+    for (const wait of [0, 100, 1_500]) {
+      for (const run of [told(wait, a, b), told(wait, b, a)]) {
+        const provable = run.engine.addresses().filter((x) => x.provable);
+        expect(provable.map((x) => x.delegated.length)).toEqual([64]);
+        expect(run.kinds('assign')).toHaveLength(1);
+      }
+    }
+    // Groups of the search that was given up are left.
+    const late = told(1_500, b, a);
+    expect(late.kinds('join').length - late.kinds('leave').length).toBe(2);
+    // An address that is in use is kept.
+    const used = told(10_000, b, a);
+    expect(used.engine.addresses().map((x) => x.provable)).toEqual([false, false]);
+    expect([used.kinds('assign').length, used.kinds('unassign').length]).toEqual([1, 0]);
+  });
+
+  it('tries the infix of its last run first, if that is no longer than what it would choose', () => {
+    const with_ = (infix: bigint, octets: number, change: Partial<SamInterface> = {}): Run =>
+      new Run(config({ zones: [child({ ...eth0, remembered: { infix, octets }, ...change })] }))
+        .hear(advertisement([pio('fcf9:0:0:1::/64'), parameters()]))
+        .pass(5_000);
+    expect(with_(0x1234n, 2).locals).toEqual(['fcf9::1:2f00:0:0:1234']);
+    expect(with_(0x12n, 1).locals).toEqual(['fcf9::1:1f00:0:0:12']);
+    expect(with_(0x123456n, 3).locals).toEqual([expect.stringMatching(/:2f00:/)]);
+    // What the administrator says goes before.
+    expect(with_(0x1234n, 2, { infix: 0x5555n, octets: 2 }).locals).toEqual(['fcf9::1:2f00:0:0:5555']); // prettier-ignore
+    expect(with_(0x12n, 1, { octets: 2 }).locals).toEqual([expect.stringMatching(/:2f00:/)]);
+  });
+
+  it('what it remembers is no change of an interface', () => {
+    const run = new Run().hear(advertisement([pio('fcf9:0:0:1::/64'), parameters()])).pass(5_000);
+    const { locals } = run;
+    const next = config({ zones: [child({ ...eth0, remembered: { infix: 7n, octets: 1 } })] });
+    run.take(run.engine.configure(next, run.now)).pass(5_000);
+    expect(run.locals).toEqual(locals);
+    expect(run.kinds('unassign')).toEqual([]);
+  });
+
+  it('takes another where the infix of its last run has been taken', () => {
+    const interface_ = { ...eth0, remembered: { infix: 0x1234n, octets: 2 } };
+    const run = new Run(config({ zones: [child(interface_)] }))
+      .hear(advertisement([pio('fcf9:0:0:1::/64'), parameters()]))
+      .pass(1_200);
+    const defence = buildNd(parseAddress('fe80::9'), ALL_NODES, {
+      message: 'neighborAdvertisement',
+      target: parseAddress('fcf9::1:2f00:0:0:1234'),
+      router: false,
+      solicited: false,
+      override: true,
+      options: [],
+    });
+    run.hear(defence).pass(5_000);
+    const events = run.effects.flatMap((e) => (e.kind === 'event' ? [e.event] : []));
+    expect(events.find((e) => e.name === 'local-conflict')?.detail).toMatchObject({ with: '1234' });
+    expect(run.locals).toHaveLength(1);
+    expect(run.locals).not.toEqual(['fcf9::1:2f00:0:0:1234']);
   });
 
   it('gives everything back when it stops', () => {

@@ -37,11 +37,16 @@ export const pio = (text: string, more: { onLink?: boolean; valid?: number } = {
   validLifetime: more.valid ?? 3600,
   preferredLifetime: 0,
 });
-export const parameters = (prefix = '2001:db8:a::/48', sequence = 1, valid = 600): NdOption => ({
+export const parameters = (
+  prefix = '2001:db8:a::/48',
+  sequence = 1,
+  valid = 600,
+  parent = M,
+): NdOption => ({
   option: 'samParameters',
   hopCount: 0,
   sequence,
-  parent: M,
+  parent,
   prefixes: [{ prefix: parsePrefix(prefix), validLifetime: valid, preferredLifetime: valid }],
 });
 export const advertisement = (
