@@ -19,6 +19,8 @@ import { openIdentity } from './identity/setup.js';
 import { chooseLocators, type HostAddress } from './locators.js';
 import type { Log } from './log.js';
 import { provablePrefixes } from './sam/identity.js';
+import { InfixMemory } from './sam/infix-memory.js';
+import { StateDirectory } from './state-directory.js';
 import { UlidCare } from './ulid-care.js';
 import { version } from './version.js';
 import type { AddressWatch, OpenedDataPath, OpenedSam, World } from './world.js';
@@ -138,11 +140,12 @@ export class Daemon {
     this.#announce();
   }
 
-  /** @throws RehomeError REHOME_E_SAM_..., REHOME_E_NO_LINK, REHOME_E_FORWARDING, REHOME_E_DEVICE_TAKEN */
+  /** @throws RehomeError REHOME_E_SAM_..., REHOME_E_STATE, REHOME_E_NO_LINK, REHOME_E_FORWARDING, REHOME_E_DEVICE_TAKEN */
   #openSam(): void {
-    const { sam, engine } = this.#config;
+    const { sam, engine, addresses } = this.#config;
     if (sam === undefined) return;
     const opened = this.#options.world.openSam(sam, {
+      memory: new InfixMemory(new StateDirectory(addresses.stateDirectory)),
       provable: engine.security !== 'none',
       onEvent: ({ name, zone, interface: index, detail }) =>
         this.#note('info', `sam-${name}`, {

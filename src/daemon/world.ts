@@ -13,6 +13,7 @@ import type { ExitHooks, ExitRouter } from './exit/router.js';
 import type { SamDaemonConfig } from './config/sam.js';
 import type { AdvertisedPrefix } from './identity/prefixes.js';
 import type { HostAddress } from './locators.js';
+import type { InfixMemory } from './sam/infix-memory.js';
 
 /** A data path, and what the daemon must tell it besides bindings. */
 export interface OpenedDataPath {
@@ -82,6 +83,8 @@ export interface OpenedSam {
 }
 
 export interface SamHooks {
+  /** Infixes of the last run, and of this one for the next. */
+  readonly memory: InfixMemory;
   /** Delegated prefixes should leave room for HBA and CGA. */
   readonly provable: boolean;
   readonly onEvent: (event: SamEvent) => void;

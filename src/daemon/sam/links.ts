@@ -58,11 +58,15 @@ export function refuseInterfaces(names: readonly string[], links: readonly Link[
   }
 }
 
-/** What of the configuration can work right now. */
+/**
+ * What of the configuration can work right now.
+ * @param remembered the infix that an interface had last
+ */
 export function linksNow(
   config: SamDaemonConfig,
   links: readonly Link[],
   addresses: readonly InterfaceAddress[],
+  remembered: (name: string) => SamInterface['remembered'],
 ): LinksNow {
   const troubles = new Map<string, LinkTrouble>();
   const zones = new Map<string, { role: SamZone['role']; interfaces: SamInterface[] }>();
@@ -77,7 +81,7 @@ export function linksNow(
     if (trouble !== undefined || link === undefined || own === undefined) continue;
     deviceMtu = Math.min(deviceMtu, link.mtu - OVERHEAD);
     const zone = zones.get(wanted.zone) ?? { role: wanted.position, interfaces: [] };
-    zone.interfaces.push(interfaceOf(wanted, link, own));
+    zone.interfaces.push(interfaceOf(wanted, link, own, remembered(wanted.interface)));
     zones.set(wanted.zone, zone);
   }
   return {
@@ -98,7 +102,12 @@ function troubleOf(
   return own === undefined ? 'no-link-local' : undefined;
 }
 
-const interfaceOf = (wanted: SamLinkConfig, link: Link, own: InterfaceAddress): SamInterface => ({
+const interfaceOf = (
+  wanted: SamLinkConfig,
+  link: Link,
+  own: InterfaceAddress,
+  remembered: SamInterface['remembered'],
+): SamInterface => ({
   index: link.index,
   name: link.name,
   linkLocal: own.address,
@@ -106,5 +115,6 @@ const interfaceOf = (wanted: SamLinkConfig, link: Link, own: InterfaceAddress): 
   mtu: link.mtu,
   ...(wanted.subnet === undefined ? {} : { subnet: wanted.subnet }),
   ...(wanted.infix === undefined ? {} : { infix: wanted.infix.value, octets: wanted.infix.octets }),
+  ...(remembered === undefined ? {} : { remembered }),
   trusted: wanted.trusted,
 });

@@ -12,32 +12,23 @@ import {
 } from '../../linux/rawsocket.js';
 import { SamEngine } from '../../sam/engine.js';
 import { gatewayLocal, isOurs, type SamTable } from '../../sam/table.js';
-import type {
-  GlobalAddress,
-  ProviderPrefix,
-  SamConfig,
-  SamEffect,
-  SamEvent,
-} from '../../sam/types.js';
-import { addressFromBytes, addressToBytes } from '../../wire/address.js';
+import { decodeLocal } from '../../sam/local.js';
+import type { GlobalAddress, ProviderPrefix, SamConfig, SamEffect } from '../../sam/types.js';
+import { addressFromBytes, addressToBytes, type Address } from '../../wire/address.js';
 import type { Prefix } from '../../wire/prefix.js';
 import type { Millis, RandomSource } from '../../wire/units.js';
 import type { Clock, Timer } from '../clock.js';
 import type { SamDaemonConfig } from '../config/sam.js';
-import { FOREVER_SECONDS } from '../world.js';
+import { FOREVER_SECONDS, type SamHooks } from '../world.js';
 import { SamAnswers } from './answers.js';
 import { leasesOf, usableLeases, type Lease } from './leases.js';
 import { linksNow, refuseLinks, refuseInterfaces, type LinksNow } from './links.js';
 
-export interface SamServiceOptions {
+export interface SamServiceOptions extends SamHooks {
   readonly config: SamDaemonConfig;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly poller: FdPoller;
-  /** Delegated prefixes should leave room for HBA and CGA. */
-  readonly provable: boolean;
-  readonly onEvent: (event: SamEvent) => void;
-  readonly onError: (error: unknown, during: string) => void;
 }
 
 /** Changes of links and addresses are gathered for so long, milliseconds. */
@@ -171,7 +162,8 @@ export class SamService {
 
   #readLinks(): LinksNow {
     const { config } = this.#o;
-    return linksNow(config, this.#netlink.links(), this.#netlink.addresses());
+    const { memory } = this.#o;
+    return linksNow(config, this.#netlink.links(), this.#netlink.addresses(), (n) => memory.of(n));
   }
 
   #engineConfig(): SamConfig {
@@ -292,7 +284,8 @@ export class SamService {
         this.#discovery.send(effect.packet, effect.interface);
         return;
       case 'assign':
-        return this.#device.assign(effect.interface, effect.address);
+        this.#device.assign(effect.interface, effect.address);
+        return this.#remember(effect.interface, effect.address);
       case 'unassign':
         this.#device.unassign(effect.interface, effect.address);
         return;
@@ -305,6 +298,12 @@ export class SamService {
       case 'event':
         return this.#o.onEvent(effect.event);
     }
+  }
+
+  #remember(index: number, local: Address): void {
+    const { name } = this.#links.zones.flatMap((z) => z.interfaces).find((i) => i.index === index) ?? {}; // prettier-ignore
+    const parts = decodeLocal(local);
+    if (name !== undefined && parts.ok) this.#o.memory.keep(name, parts.iid);
   }
 
   #setAddresses(addresses: readonly GlobalAddress[]): void {
@@ -379,9 +378,10 @@ const signatureOf = (
   providers: readonly ProviderLink[],
   usable: readonly boolean[],
 ): string =>
-  JSON.stringify([zones, deviceMtu, leases, providers, usable], (_key, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  );
+  JSON.stringify([zones, deviceMtu, leases, providers, usable], (key, value: unknown) => {
+    if (key === 'remembered') return undefined;
+    return typeof value === 'bigint' ? value.toString() : value;
+  });
 
 function sum(all: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const out: Record<string, number> = {};
