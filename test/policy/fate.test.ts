@@ -17,6 +17,9 @@ function placed(...pairs: readonly LocatorPair[]): Fate {
   return fate;
 }
 const now = ms(20);
+/** Four peers of one site, and one of another. */
+const fourOfASite = (): Fate =>
+  placed(pairOf(1, 1), pairOf(1, 1, 2), pairOf(1, 1, 3), pairOf(1, 1, 4), pairOf(1, 2));
 const askInVain = (fate: Fate, id: number, at = 10): void => {
   fate.suspect(id);
   fate.failed(id, ms(at));
@@ -76,13 +79,7 @@ describe('who is to blame', () => {
   });
 
   it('the site, once three of its peers deny that they hear us, whatever is heard of it', () => {
-    const fate = placed(
-      pairOf(1, 1),
-      pairOf(1, 1, 2),
-      pairOf(1, 1, 3),
-      pairOf(1, 1, 4),
-      pairOf(1, 2),
-    );
+    const fate = fourOfASite();
     for (const id of [1, 2, 2, 3]) {
       expect(fate.blame(id, now).of).not.toBe('site');
       fate.failed(id, ms(10), true);
@@ -96,13 +93,7 @@ describe('who is to blame', () => {
 
   it('not the site, where one of it answered a question that was asked later', () => {
     const deny = (answeredAt: number): string => {
-      const fate = placed(
-        pairOf(1, 1),
-        pairOf(1, 1, 2),
-        pairOf(1, 1, 3),
-        pairOf(1, 1, 4),
-        pairOf(1, 2),
-      );
+      const fate = fourOfASite();
       for (const id of [1, 2, 3]) fate.failed(id, ms(10), true);
       fate.proved(4, ms(answeredAt));
       return fate.blame(3, now).of;
