@@ -74,8 +74,9 @@ export class Link {
    * interface on this very link.
    */
   subnet(entries: readonly ZoneEntry[], now: Millis): Prefix | undefined {
-    if (this.interface.subnet !== undefined) return this.interface.subnet;
+    // What has ended must not stay a deadline, also where nothing is chosen.
     for (const [key, { until }] of this.#subnets) if (until <= now) this.#subnets.delete(key);
+    if (this.interface.subnet !== undefined) return this.interface.subnet;
     const current = this.#machine?.subnet;
     const constants = entries.map(({ parent }) => decodeLocal(parent));
     const ofZone = (prefix: Prefix): boolean => {

@@ -58,6 +58,13 @@ describe('a host', () => {
     expect(run.kinds('unassign')).toEqual([{ kind: 'unassign', interface: 2, address: before }]);
   });
 
+  it('whose subnet is configured comes to rest, too, when one that it heard of ends', () => {
+    const run = new Run(config({ zones: [child({ ...eth0, subnet: parsePrefix('fcf9:0:0:1::/64') })] })); // prettier-ignore
+    run.hear(advertisement([pio('fcf7:0:0:1::/64', { valid: 100 }), parameters()])).pass(200_000);
+    expect(run.engine.nextDeadline()).toBeGreaterThan(run.now);
+    expect(run.locals).toEqual([expect.stringMatching(/^fcf9/)]);
+  });
+
   it('keeps its local address when all prefixes have gone, and uses it again', () => {
     const run = new Run().hear(advertisement([parameters('2001:db8:a::/48', 1, 30)])).pass(10_000);
     const { locals } = run;
