@@ -18,7 +18,8 @@ export class Zone {
   config: SamZone;
   readonly parameters = new ZoneParameters();
   links: readonly Link[] = [];
-  #unfit = false;
+  /** Interfaces for which no infix fits, as was said. */
+  readonly #unfit = new Set<number>();
 
   constructor(config: SamZone) {
     this.config = config;
@@ -69,6 +70,7 @@ export class Zone {
     for (const [index, old] of kept) {
       out.push(...old.unconfigure());
       lost = this.parameters.forgetInterface(index) || lost;
+      this.#unfit.delete(index);
     }
     // The next advertisement may be a minute away.
     if (lost) for (const link of this.links) link.askAgain(now);
@@ -136,9 +138,13 @@ export class Zone {
         });
       // Without any infix it would be the gateway's (§3.2.3).
       const fits = octets !== undefined && octets + subnetBits > 0;
+      const { index } = link.interface;
       if (fits) out.push(...link.configure(subnet, octets, now));
-      else if (!this.#unfit) out.push(this.event('no-infix-fits', now, { subnet: subnet.address }));
-      this.#unfit = !fits;
+      else if (!this.#unfit.has(index)) {
+        out.push(this.event('no-infix-fits', now, { subnet: subnet.address }, index));
+      }
+      if (fits) this.#unfit.delete(index);
+      else this.#unfit.add(index);
     }
     return out;
   }

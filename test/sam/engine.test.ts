@@ -118,6 +118,17 @@ describe('a host', () => {
     expect(other.locals).toEqual(['fcf9:0:0:1:f00::']);
   });
 
+  it('says it once for each link, also where another link has room', () => {
+    const wifi = { ...eth0, index: 3, name: 'wlan0', linkLocal: parseAddress('fe80::3') };
+    const run = new Run(config({ zones: [child(eth0, wifi)] }));
+    const said = (subnet: string): Uint8Array =>
+      advertisement([pio(subnet), parameters('2001:db8::/108')]);
+    run.hear(said('fcf1:2345:6000:7::/64')).hear(said('fcf0::/64'), 3).pass(60_000);
+    expect(run.locals).toEqual([expect.stringMatching(/^fcf0::1f00/)]);
+    const events = run.effects.flatMap((e) => (e.kind === 'event' ? [e.event] : []));
+    expect(events.filter((e) => e.name === 'no-infix-fits')).toMatchObject([{ interface: 2 }]);
+  });
+
   it('says when a prefix is too long for the infix it has', () => {
     const run = new Run().hear(advertisement([parameters()])).pass(5_000);
     run.hear(advertisement([parameters('2001:db8::/120')])).pass(60_000);
