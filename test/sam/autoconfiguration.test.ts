@@ -219,6 +219,40 @@ describe('collisions', () => {
     expect(collisions(link.stations)).toEqual([]);
   });
 
+  it('what a system answers from the address itself is no other holder: nobody gives way', () => {
+    const link = new TestLink('system');
+    const a = link.add({ infix: 0x7777n });
+    link.run(4_000);
+    const message = { message: 'neighborAdvertisement', target: local('7777'), router: false, solicited: false, override: true, options: [] } as const; // prettier-ignore
+    for (const source of [local('7777'), parseAddress('::2')]) link.send(undefined, buildNd(source, ALL_NODES, message)); // prettier-ignore
+    link.run(1_000);
+    expect([a.machine.address, a.count('local-yielded')]).toEqual([local('7777'), 0]);
+  });
+
+  it('pauses double, up to five minutes', () => {
+    const link = new TestLink('jammed for long');
+    const a = link.add({ octets: 1 });
+    const pauses: number[] = [];
+    for (let before = 0; pauses.length < 8;) {
+      link.run(100);
+      const last = messages(link).at(-1);
+      if (a.machine.state === 'probing' && last?.message === 'neighborSolicitation') {
+        const message = { ...last, message: 'neighborAdvertisement' as const, router: false, solicited: false, override: true, options: [] }; // prettier-ignore
+        link.send(undefined, buildNd(parseAddress('fe80::bad'), ALL_NODES, message));
+      }
+      if (a.count('autoconfiguration-paused') === before) continue;
+      before++;
+      pauses.push((a.machine.deadline() ?? 0) - link.clock.now());
+      link.run(pauses.at(-1) ?? 0);
+    }
+    // Half of it is drawn; the 100 ms are the steps above.
+    pauses.forEach((pause, i) => {
+      const nominal = Math.min(SAM.maxPause, SAM.firstPause * 2 ** i);
+      expect(pause).toBeGreaterThan(nominal / 2 - 200);
+      expect(pause).toBeLessThanOrEqual(nominal);
+    });
+  });
+
   it('after ten collisions in a row it pauses, then goes on', () => {
     const link = new TestLink('jammed');
     const a = link.add({ octets: 1 });

@@ -13,7 +13,7 @@ import type { SamTable } from '../../src/sam/table.js';
 import { parseAddress, type Address } from '../../src/wire/address.js';
 import { concatBytes, u8 } from '../../src/wire/bytes.js';
 import { buildEcho, buildIcmpError, parseIcmpError } from '../../src/wire/icmpv6.js';
-import { buildIpv6, IPV6_HEADER, parseIpv6, walkHeaders } from '../../src/wire/ipv6.js';
+import { buildIpv6, parseIpv6, walkHeaders } from '../../src/wire/ipv6.js';
 import { parsePrefix } from '../../src/wire/prefix.js';
 import { ms } from '../../src/wire/units.js';
 import { address, octets, uint8 } from '../wire/arbitrary.js';
@@ -213,28 +213,6 @@ describe('packet sizes (RFC 2473 §7.1)', () => {
       reason: 'zone-mtu-too-small',
     });
     expect(at(1260, 1300)).toBe('send');
-  });
-
-  it('a link that carries more than a packet can be long does not make outer packets that cannot be', () => {
-    const longest = IPV6_HEADER + 0xffff;
-    for (const mtu of [65_575, 65_576, 100_000]) {
-      const at = (size: number): unknown => icmpOf(fromHost(table(H, mtu), udp(AH, FAR, { size })));
-      expect(at(longest - 40)).toBe('send');
-      expect(at(longest - 39)).toEqual(['too-big', 2, 0, longest - 40, AH, AH]);
-      expect(at(longest)).toEqual(['too-big', 2, 0, longest - 40, AH, AH]);
-    }
-  });
-
-  it('what a link has put behind a packet is no part of it', () => {
-    const packet = udp(FAR, AH);
-    const padded = concatBytes(packet, new Uint8Array(6));
-    const outer = sent(fromProvider(table(M), padded));
-    expect(outer.length).toBe(40 + packet.length);
-    const arrived = fromZone(table(H), 'site', concatBytes(outer, new Uint8Array(3)));
-    expect(arrived.verdict === 'deliver' && arrived.packet.length).toBe(packet.length);
-    expect(sent(fromHost(table(K), concatBytes(udp(AK, FAR), new Uint8Array(6)))).length).toBe(
-      40 + packet.length,
-    );
   });
 
   it('our own program is told where it is', () => {

@@ -59,6 +59,35 @@ describe('a gateway', () => {
     expect(answers().length).toBeLessThan(24);
   });
 
+  it('whoever asks, and however often: three seconds between two to all (RFC 4861 §6.2.6)', () => {
+    const run = new Run(config({ zones: [gateway], providers: [provider] })).pass(100_000);
+    const message = { message: 'routerSolicitation' as const, options: [] };
+    const times: number[] = [];
+    for (let i = 0; i < 300; i++) {
+      const before = run.sent('routerAdvertisement');
+      run.hear(buildNd(parseAddress('::'), ALL_ROUTERS, message), 4).pass(100);
+      if (run.sent('routerAdvertisement') > before) times.push(run.now);
+    }
+    const gaps = times.slice(1).map((t, i) => t - (times[i] ?? 0));
+    expect(times.length).toBeGreaterThan(7);
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(SAM.minDelayBetweenAdvertisements - 100);
+  });
+
+  it('takes a shorter prefix that its own begins like: that is above, not below', () => {
+    const up: SamZone = { name: 'up', role: 'child', interfaces: [eth0] };
+    const long = { prefix: parsePrefix('2001:db8::/48') };
+    const run = new Run(config({ zones: [up, gateway], providers: [long] })).pass(10_000);
+    run.hear(advertisement([parameters('2001:db8::/32')])).pass(10_000);
+    expect(run.engine.counters()).toEqual({});
+    expect(run.engine.addresses().filter((a) => a.zone === 'up')).toHaveLength(1);
+  });
+
+  it('does not take its provider’s prefix from a zone above, also while it delegates nothing', () => {
+    const run = new Run(config({ providers: [provider] })).pass(1_000);
+    run.hear(advertisement([parameters('2001:db8:a:1297:7770::/76')]));
+    expect(run.engine.counters()).toEqual({ 'parameters-own-prefix': 1 });
+  });
+
   it('does not take back as its parent’s what it delegates itself', () => {
     const up: SamZone = { name: 'up', role: 'child', interfaces: [eth0] };
     const run = new Run(config({ zones: [up, gateway], providers: [provider] })).pass(10_000);

@@ -7,6 +7,7 @@ import { SamLink } from '../../src/sim/sam/link.js';
 import { SamNode, type NodeZone } from '../../src/sim/sam/node.js';
 import { parseNd } from '../../src/wire/nd.js';
 import { formatPrefix, parsePrefix } from '../../src/wire/prefix.js';
+import { addMs } from '../../src/wire/units.js';
 import { PlainHost, taken, udp } from './support.js';
 
 const PREFIX = parsePrefix('2001:db8:a::/48');
@@ -205,6 +206,18 @@ describe('a gateway with two links', () => {
     const parents = (): unknown => host.table.zones[0]?.prefixes.map((p) => p.parents);
     const both = [z.gateway.locals[0], second.locals[0]].sort();
     expect(parents()).toEqual([both]);
+    // One that does not want new connections is the last to be used, and the longer lifetimes count.
+    for (const late of [z.gateway, second]) {
+      const [first, other] = late === second ? [z.gateway, second] : [second, z.gateway];
+      first.setProviders([{ prefix: PREFIX }]);
+      late.setProviders([{ prefix: PREFIX, preferredUntil: z.clock.now(), validUntil: addMs(z.clock.now(), 600_000) }]); // prettier-ignore
+      z.clock.run(10_000);
+      expect(parents()).toEqual([[first.locals[0], other.locals[0]]]);
+      expect(host.addresses).toMatchObject([{ deprecated: false }]);
+      expect(host.addresses[0]?.validUntil).toBeGreaterThan(z.clock.now() + 3_600_000);
+    }
+    second.setProviders([{ prefix: PREFIX }]);
+    z.clock.run(10_000);
     z.gateway.setProviders([]);
     z.clock.run(10_000);
     expect(parents()).toEqual([second.locals]);
