@@ -143,7 +143,7 @@ export class Daemon {
   /** @throws RehomeError REHOME_E_SAM_..., REHOME_E_STATE, REHOME_E_NO_LINK, REHOME_E_FORWARDING, REHOME_E_DEVICE_TAKEN */
   #openSam(): void {
     const { sam, engine, addresses } = this.#config;
-    if (sam === undefined) return;
+    if (sam === undefined) return this.#options.world.cleanUpSam();
     const opened = this.#options.world.openSam(sam, {
       memory: new InfixMemory(new StateDirectory(addresses.stateDirectory)),
       provable: engine.security !== 'none',

@@ -2,6 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { cleanUpExit, EXIT_DEVICE } from '../dataplane/exit/routing.js';
 import { KernelDataPath, type ControlSocket } from '../dataplane/kernel/index.js';
 import { MemoryDataPath } from '../dataplane/memory.js';
+import { cleanUpSam } from '../dataplane/sam/device.js';
 import type { LocalLocator } from '../engine/types.js';
 import { AddressMonitor, type OwnAddress } from '../linux/addresses.js';
 import { kernelAtLeast, kernelRelease, missingCapabilities } from '../linux/capabilities.js';
@@ -41,6 +42,7 @@ export function linuxWorld(config: DaemonConfig): World {
     connectedPairs,
     boundAddresses,
     openSam: (sam, hooks) => openSam(poller, sam, hooks),
+    cleanUpSam: () => withNetlink(cleanUpSam),
     openDataPath: (settings, onError) => openDataPath(poller, settings, onError),
     openExit: (exit, hooks) => openExit(poller, exit, hooks),
     groupId,
@@ -156,13 +158,17 @@ function openExit(
   hooks: ExitHooks,
 ): ExitRouter | undefined {
   if (config !== undefined) return new LinuxExit(poller, config, hooks);
+  withNetlink((netlink) => cleanUpExit(netlink, true));
+  return undefined;
+}
+
+function withNetlink(run: (netlink: Rtnetlink) => void): void {
   const netlink = new Rtnetlink();
   try {
-    cleanUpExit(netlink, true);
+    run(netlink);
   } finally {
     netlink.close();
   }
-  return undefined;
 }
 
 /**

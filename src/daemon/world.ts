@@ -120,6 +120,8 @@ export interface World {
   openExit(config: ExitConfig | undefined, hooks: ExitHooks): ExitRouter | undefined;
   /** Also removes what a crashed predecessor left behind. @throws RehomeError REHOME_E_SAM_..., REHOME_E_NO_LINK, REHOME_E_DEVICE_TAKEN */
   openSam(config: SamDaemonConfig, hooks: SamHooks): OpenedSam;
+  /** Removes what a crashed predecessor left of SAM where there is none any more. @throws NetlinkError */
+  cleanUpSam(): void;
   /** Group id by name. @throws RehomeError REHOME_E_GROUP. */
   groupId(name: string): number;
 }

@@ -148,6 +148,7 @@ export class MemoryHost {
         this.exitConfig = config;
         return undefined;
       },
+      cleanUpSam: () => undefined,
       openSam: () => {
         throw new Error('no zones in memory');
       },

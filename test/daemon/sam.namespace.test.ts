@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Rtnetlink } from '../../src/linux/netlink/client.js';
 import { RTPROT_SAM } from '../../src/linux/netlink/constants.js';
-import { spawnSyncIn } from '../../src/linux/netns.js';
+import { spawnSyncIn, writeSysctl } from '../../src/linux/netns.js';
 import { openIcmpSender, RawSocket } from '../../src/linux/rawsocket.js';
 import { FdPoller } from '../../src/linux/poller.js';
 import { encapsulate } from '../../src/sam/encapsulation.js';
@@ -73,6 +73,14 @@ const samTraces = (of: Up): string[] => {
   } finally {
     netlink.close();
   }
+};
+
+/** A local address as a killed daemon leaves it. */
+const leaveBehind = (of: Up, address: Address, device: string): void => {
+  const netlink = new Rtnetlink(of.namespace);
+  const index = netlink.index(device);
+  netlink.addAddress({ address, prefixLength: 64, index, noDad: true, protocol: RTPROT_SAM });
+  netlink.close();
 };
 
 describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
@@ -253,6 +261,18 @@ describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
     await site.h.start();
     await site.h.kill('SIGTERM');
     expect(samTraces(site.h)).toEqual([]);
+    // Also if it is told something else by then: another device, or nothing of SAM.
+    for (const next of ['[sam]\nrole = "host"\ninterfaces = ["eth0"]\ndevice = "zone0"', '']) {
+      await site.h.start();
+      await site.h.kill('SIGKILL');
+      leaveBehind(site.h, LOCAL.k, 'wlan0');
+      expect(samTraces(site.h)).toEqual(expect.arrayContaining([LOCAL.k, 'rehome0']));
+      site.h.write(next);
+      await site.h.start();
+      expect(samTraces(site.h)).toEqual([]);
+      await site.h.kill('SIGTERM');
+      site.h.write(hostConfig({ eth0: '7777', wlan0: '8888' }));
+    }
 
     ip(site.h.namespace, 'link set eth0 mtu 1300');
     expect(await site.h.spawn()).toBe(1);
@@ -266,11 +286,12 @@ describe.skipIf(needsIp() !== undefined)('[sam] in network namespaces', () => {
     );
     ip(site.h.namespace, 'link del rehome0');
     expect(samTraces(site.h)).toEqual([]);
-    // The last step of a start fails: the control socket's directory is a file.
-    site.h.write(hostConfig({ eth0: '7777' }));
-    site.a.output = '';
-    ip(site.a.namespace, 'route show');
     const forwarding = site.b;
+    writeSysctl(forwarding.namespace, 'net/ipv6/conf/all/forwarding', 0);
+    forwarding.output = '';
+    expect(await forwarding.spawn()).toBe(1);
+    expect(forwarding.output).toMatch(/role gateway needs a forwarding kernel: sysctl -w net.ipv6/);
+    writeSysctl(forwarding.namespace, 'net/ipv6/conf/all/forwarding', 1);
     forwarding.write('[sam]\nrole = "gateway"\ninterfaces = ["lan0"]\n[[sam.provider]]\nprefix = "2001:db8:b::/56"\ninterface = "nowhere0"\n'); // prettier-ignore
     forwarding.output = '';
     expect(await forwarding.spawn()).toBe(1);

@@ -1,4 +1,5 @@
 import type { Rtnetlink } from '../../linux/netlink/client.js';
+import type { Link } from '../../linux/netlink/link.js';
 import { RTPROT_SAM } from '../../linux/netlink/constants.js';
 import type { Address } from '../../wire/address.js';
 import { RehomeError } from '../../wire/errors.js';
@@ -7,8 +8,9 @@ import { DEVICE_MAC } from './layout.js';
 
 /** Of the unused end of the pair. */
 const PEER_MAC = Uint8Array.of(0x02, 0x72, 0x68, 0x73, 0x61, 0x6e);
-const isOurs = (mac: Uint8Array): boolean =>
-  [DEVICE_MAC, PEER_MAC].some((ours) => Buffer.compare(ours, mac) === 0);
+const has = ({ kind, mac }: Link, ours: Uint8Array): boolean =>
+  kind === 'veth' && Buffer.compare(ours, mac) === 0;
+const isOurs = (link: Link): boolean => has(link, DEVICE_MAC) || has(link, PEER_MAC);
 
 const DEFAULT: Prefix = parsePrefix('::/0');
 /** Behind every default route that somebody else has made: 1024 is the usual one. */
@@ -50,7 +52,8 @@ export class SamDevice {
   constructor(netlink: Rtnetlink, name: string, mtu: number) {
     this.#netlink = netlink;
     this.name = name;
-    this.#cleanUp();
+    this.#refuseTaken();
+    cleanUpSam(netlink);
     const peer = `${name}p`;
     try {
       netlink.createVeth({ name, mac: DEVICE_MAC, mtu }, { name: peer, mac: PEER_MAC, mtu });
@@ -60,7 +63,7 @@ export class SamDevice {
         netlink.setLink(index, { up: true });
       }
     } catch (error) {
-      this.#cleanUp();
+      cleanUpSam(this.#netlink);
       throw error;
     }
   }
@@ -125,23 +128,15 @@ export class SamDevice {
     this.#routes = next;
   }
 
-  #cleanUp(): void {
+  #refuseTaken(): void {
     const named = [this.name, `${this.name}p`].flatMap((n) => this.#netlink.link(n) ?? []);
-    for (const link of named) {
-      if (isOurs(link.mac) && link.kind === 'veth') continue;
+    for (const { name } of named.filter((link) => !isOurs(link))) {
       throw new RehomeError(
         'REHOME_E_DEVICE_TAKEN',
-        `a device named ${link.name} exists and is not rehome's: choose another name with [sam] device`,
-        link.name,
+        `a device named ${name} exists and is not rehome's: choose another name with [sam] device`,
+        name,
       );
     }
-    const device = named.map((l) => l.index);
-    for (const { address, prefixLength, index, protocol } of this.#netlink.addresses()) {
-      if (protocol !== RTPROT_SAM || device.includes(index)) continue;
-      this.#netlink.deleteAddress({ address, prefixLength, index });
-    }
-    const [first] = named;
-    if (first !== undefined) this.#netlink.deleteLink(first.index); // with it go its routes and addresses
   }
 
   /** Takes everything away. Idempotent. */
@@ -149,6 +144,21 @@ export class SamDevice {
     this.#addresses.clear();
     this.#routes.clear();
     this.#locals.clear();
-    this.#cleanUp();
+    cleanUpSam(this.#netlink);
   }
+}
+
+/**
+ * Removes what SAM has put into this namespace, whatever the device was called: local addresses, the device, and with it its
+ * routes and addresses.
+ * @throws NetlinkError
+ */
+export function cleanUpSam(netlink: Rtnetlink): void {
+  const links = netlink.links();
+  const devices = links.filter(isOurs).map((l) => l.index);
+  for (const { address, prefixLength, index, protocol } of netlink.addresses()) {
+    if (protocol !== RTPROT_SAM || devices.includes(index)) continue;
+    netlink.deleteAddress({ address, prefixLength, index });
+  }
+  for (const link of links) if (has(link, DEVICE_MAC)) netlink.deleteLink(link.index);
 }
