@@ -104,5 +104,11 @@ describe.skipIf(needsIp() !== undefined)('a SAM host that comes back', () => {
     await site.h.kill('SIGTERM');
     await site.h.start();
     expect((await site.addresses(site.h, 4)).sort()).toEqual(second);
+
+    // A gateway that is stopped takes its prefix back; one that comes back gives the same addresses again.
+    await site.a.kill('SIGTERM');
+    expect((await site.addresses(site.h, 2)).every((a) => a.startsWith('2001:db8:b:'))).toBe(true);
+    await site.a.start();
+    expect((await site.addresses(site.h, 4)).sort()).toEqual(second);
   }, 120_000);
 });

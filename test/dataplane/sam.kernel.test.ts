@@ -4,15 +4,20 @@ import { encapsulate } from '../../src/sam/encapsulation.js';
 import type { SamTable } from '../../src/sam/table.js';
 import { Rtnetlink } from '../../src/linux/netlink/client.js';
 import { inNamespace } from '../../src/linux/netns.js';
-import { addressFromBytes } from '../../src/wire/address.js';
+import type { SamKernelEvent } from '../../src/dataplane/sam/layout.js';
+import { FdPoller } from '../../src/linux/poller.js';
+import { addressFromBytes, parseAddress } from '../../src/wire/address.js';
 import { RehomeError } from '../../src/wire/errors.js';
 import { namespaces, prefixFor, wipe } from '../linux/lab.js';
 import { needsRoot } from '../support/root.js';
+import { buildIpv6 } from '../../src/wire/ipv6.js';
+import { TABLES } from '../sam/everybody.js';
 import { udp } from '../sam/support.js';
 import { samCompliance } from './sam.compliance.js';
 import { KernelPath, MemoryPath, type Outcome } from './sam.paths.js';
 import { globalsOf, localsOf, randomTable } from './sam.random.js';
 
+const FAR = '2001:db8:ffff::1';
 const prefix = prefixFor('sam');
 const skip = needsRoot() !== undefined;
 
@@ -43,6 +48,59 @@ describe.skipIf(skip)('SAM data path in the kernel', () => {
   });
 
   samCompliance(() => ({ path: kernel(), index: indexes[0] ?? 0, run }));
+
+  describe('shows the daemon', () => {
+    const events: SamKernelEvent[] = [];
+    let [path, poller]: [KernelPath | undefined, FdPoller?] = [undefined];
+    const sent = (packet: Uint8Array): Outcome => run(() => kernel_().fromHost(packet));
+    const kernel_ = (): KernelPath => {
+      if (path === undefined) throw new Error('not open');
+      return path;
+    };
+    beforeAll(() => {
+      path = kernel();
+      poller = new FdPoller();
+      path.programs.listen(poller, (event) => events.push(event));
+      const index = indexes[0] ?? 0;
+      const zones = TABLES.k.zones.map((z) => ({
+        ...z,
+        interfaces: z.interfaces.map((i) => ({ ...i, index })),
+      }));
+      run(() => kernel_().setTable({ ...TABLES.k, zones }));
+    });
+    afterAll(() => poller?.close());
+
+    it('packets that limit their own encapsulation (RFC 2473 §4.1.1), whole', async () => {
+      const [source, far] = [parseAddress('2001:db8:a:1298:8880::'), parseAddress(FAR)];
+      // Behind a padding of one octet and one of two, as they may be.
+      for (const options of [
+        [4, 1, 7, 0, 1, 0],
+        [0, 1, 0, 4, 1, 7],
+      ]) {
+        const payload = Uint8Array.of(59, 0, ...options);
+        const packet = buildIpv6({ source, destination: far, nextHeader: 60, hopLimit: 64, payload }); // prettier-ignore
+        events.length = 0;
+        expect(sent(packet)).toEqual({ what: 'drop', reason: 'limit-told' });
+        await expect.poll(() => events).toMatchObject([{ kind: 'limit', packet }]);
+      }
+      // Another option is none of that.
+      const payload = Uint8Array.of(59, 0, 5, 2, 4, 1, 1, 0);
+      const plain = buildIpv6({ source, destination: far, nextHeader: 60, hopLimit: 64, payload });
+      expect(sent(plain).what).toBe('outer');
+    });
+
+    it('no more of what it refuses than can be answered', async () => {
+      const before = kernel_().programs.counters()['tell-limited'] ?? 0;
+      events.length = 0;
+      for (let i = 0; i < 2_000; i++) sent(udp('2001:db8:eeee::1', FAR));
+      const told = 2_000 - ((kernel_().programs.counters()['tell-limited'] ?? 0) - before);
+      // 50 at once, then 200 a second: all of them would take ten seconds.
+      expect(told).toBeGreaterThan(0);
+      expect(told).toBeLessThan(1_500);
+      await expect.poll(() => events.length).toBe(told);
+      expect(new Set(events.map((e) => e.reason))).toEqual(new Set(['drop-source-policy']));
+    });
+  });
 
   describe('comes to the verdicts of the table in memory', () => {
     const memory = new MemoryPath();
