@@ -158,7 +158,7 @@ export class Lookout {
   hint(context: Contacted, now: Millis): boolean {
     const vigil = this.#vigils.get(context.id);
     if (!vigil?.answersPings || vigil.inquiry || !this.#host.isOperational(context)) return false;
-    this.#suspect(context, vigil, now, { hinted: true });
+    this.#suspect(context, vigil, now, 'first', true);
     return true;
   }
 
@@ -172,7 +172,7 @@ export class Lookout {
     const { inquiry } = vigil;
     if (inquiry === undefined) this.hint(context, now);
     else if (inquiry.hinted) return;
-    else if (inquiry.waitsFor === 'leaders') this.#suspect(context, vigil, now, { hinted: true });
+    else if (inquiry.waitsFor === 'leaders') this.#suspect(context, vigil, now, 'first', true);
     else inquiry.hinted = true;
   }
 
@@ -211,7 +211,7 @@ export class Lookout {
       const vigil = this.#vigils.get(id);
       if (!context || !vigil?.answersPings || !this.#host.isOperational(context)) continue;
       const asks = vigil.inquiry !== undefined && vigil.inquiry.waitsFor !== 'leaders';
-      if (!asks) this.#suspect(context, vigil, now, { turn: 'for all' });
+      if (!asks) this.#suspect(context, vigil, now, 'for all');
     }
     const exit = this.#exits.takeDue(now);
     if (exit === undefined) return;
@@ -242,7 +242,8 @@ export class Lookout {
     context: Contacted,
     vigil: Vigil,
     now: Millis,
-    { turn = 'first', hinted = false }: { readonly turn?: Turn; readonly hinted?: boolean } = {},
+    turn: Turn = 'first',
+    hinted = vigil.inquiry?.hinted ?? false,
   ): void {
     const leads = this.#fate.suspect(context.id, turn);
     if (!vigil.inquiry) this.#host.count('suspicions');
@@ -266,7 +267,7 @@ export class Lookout {
     if (!inquiry) return;
     if (inquiry.waitsFor === 'leaders') {
       // those that asked for it found nothing
-      this.#suspect(context, vigil, now, { turn: 'again', hinted: inquiry.hinted });
+      this.#suspect(context, vigil, now, 'again');
       return;
     }
     const alone = inquiry.waitsFor === 'others';

@@ -2,7 +2,7 @@ import { isLinkLocal } from '../wire/address.js';
 import { RehomeError } from '../wire/errors.js';
 import { formatPrefix } from '../wire/prefix.js';
 import { FORMAT, SAM } from './constants.js';
-import { decodeSubnet } from './local.js';
+import { constantText, decodeSubnet } from './local.js';
 import { required } from './result.js';
 import { isGlobal } from './route.js';
 import type { SamConfig, SamInterface, SamZone } from './types.js';
@@ -52,10 +52,7 @@ export function checkConfig(config: SamConfig): void {
 
 /** A local address is found from a global one by the zone's constant prefix (§3.2.1): there can be only one. */
 function checkConstants({ name, interfaces }: SamZone): void {
-  const constants = interfaces.flatMap(({ subnet }) => {
-    const parts = subnet === undefined ? undefined : decodeSubnet(subnet.address);
-    return parts?.ok === true ? [formatPrefix(parts.constant)] : [];
-  });
+  const constants = interfaces.flatMap(({ subnet }) => (subnet && constantText(subnet)) ?? []);
   const other = constants.find((c) => c !== constants[0]);
   if (other === undefined) return;
   wrong(

@@ -61,6 +61,12 @@ export function checkConstant(prefix: Prefix): Prefix {
   );
 }
 
+/** The constant prefix of a subnet's /64, as text, to compare: a zone has one (§3.2.1). Undefined: it is no subnet of SAM. */
+export function constantText(subnet: Prefix): string | undefined {
+  const parts = decodeSubnet(subnet.address);
+  return parts.ok ? formatPrefix(parts.constant) : undefined;
+}
+
 /** §3.2.1, figure 4: the first 64 bits. Never throws. */
 export function decodeSubnet(address: Address): SubnetParts | SamFailure {
   const bits = addressToBits(address);

@@ -67,6 +67,17 @@ export const advertisement = (
     options,
   });
 
+/** Every moment from `now` until `end` at which the engine wants to be called, who ticks it then. */
+export function* deadlines(engine: SamEngine, now: Millis, end: Millis): Iterable<Millis> {
+  for (let steps = 0; ; steps++) {
+    if (steps > 5_000) throw new Error('does not come to rest');
+    const next = engine.nextDeadline();
+    if (next === undefined || next > end) return;
+    now = ms(Math.max(now, next));
+    yield now;
+  }
+}
+
 /** An engine, and time that passes from deadline to deadline. */
 export class Run {
   readonly engine: SamEngine;
@@ -85,12 +96,9 @@ export class Run {
   }
   pass(duration: number): this {
     const end = ms(this.now + duration);
-    for (let steps = 0; ; steps++) {
-      if (steps > 10_000) throw new Error('does not come to rest');
-      const next = this.engine.nextDeadline();
-      if (next === undefined || next > end) break;
-      this.now = ms(Math.max(this.now, next));
-      this.take(this.engine.tick(this.now));
+    for (const now of deadlines(this.engine, this.now, end)) {
+      this.now = now;
+      this.take(this.engine.tick(now));
     }
     this.now = end;
     return this;

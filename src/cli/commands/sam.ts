@@ -6,14 +6,9 @@ import { encodeInfix } from '../../sam/infix.js';
 import { checkConstant, decodeLocal, fieldFromHex, tryLocal } from '../../sam/local.js';
 import { delegatedPrefix, ownAddress, resolve } from '../../sam/mapping.js';
 import type { SamFailure } from '../../sam/result.js';
+import { isGlobal } from '../../sam/route.js';
 import { addressToHex, type Address } from '../../wire/address.js';
-import {
-  formatPrefix,
-  parsePrefix,
-  prefixContains,
-  prefixOf,
-  type Prefix,
-} from '../../wire/prefix.js';
+import { formatPrefix, parsePrefix, prefixOf, type Prefix } from '../../wire/prefix.js';
 import { drawBits } from '../format/bits.js';
 import { formatZones } from '../format/sam.js';
 import type { Io } from '../io.js';
@@ -35,14 +30,13 @@ Examples:
 /** What a zone can be delegated; a local prefix is a mix-up of the two kinds. */
 const zonePrefix = reader((text): Prefix => {
   const found = parsePrefix(text);
-  if (LOCAL_KINDS.some((kind) => prefixContains(kind, found.address) && found.length > 0)) {
+  if (!isGlobal(found.address)) {
     throw new InvalidArgumentError(
       `${text} is no global prefix; give one that the zone was delegated, like 2001:db8:a::/48`,
     );
   }
   return found;
 });
-const LOCAL_KINDS = ['fc00::/7', 'fe80::/10', 'ff00::/8'].map(parsePrefix);
 const constant = reader((text) => checkConstant(parsePrefix(text)));
 const SHORT = 'fcf0::/12';
 const CONSTANT = [

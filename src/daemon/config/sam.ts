@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { formatDuration } from './duration.js';
 import { fieldHex } from '../../sam/bits.js';
 import { SAM } from '../../sam/constants.js';
-import { fieldFromHex, decodeSubnet } from '../../sam/local.js';
+import { constantText, decodeSubnet, fieldFromHex } from '../../sam/local.js';
 import { isGlobal } from '../../sam/route.js';
 import { formatPrefix, parsePrefix, type Prefix } from '../../wire/prefix.js';
 
@@ -170,18 +170,14 @@ export const samSchema = (
           issue(['link', i, 'subnet'], 'missing: several links of a zone need a subnet each');
         }
         const first = links.find((o) => (o.zone ?? DEFAULT_ZONE) === zone && o.subnet);
+        if (l.subnet === undefined || first?.subnet === undefined) continue;
         const constant = constantText(l.subnet);
-        if (constant !== undefined && constant !== constantText(first?.subnet)) {
-          issue(['link', i, 'subnet'], `another constant prefix than ${first?.interface}; a zone has one`); // prettier-ignore
+        if (constant !== undefined && constant !== constantText(first.subnet)) {
+          issue(['link', i, 'subnet'], `another constant prefix than ${first.interface}; a zone has one`); // prettier-ignore
         }
       }
     });
 export type SamFile = z.output<ReturnType<typeof samSchema>>;
-
-const constantText = (subnet: Prefix | undefined): string | undefined => {
-  const parts = subnet === undefined ? undefined : decodeSubnet(subnet.address);
-  return parts?.ok === true ? formatPrefix(parts.constant) : undefined;
-};
 
 const DEFAULT_ZONE = 'zone';
 /** Of a gateway that is not told one: the constant prefix that is the same everywhere, no subnet infix. */
